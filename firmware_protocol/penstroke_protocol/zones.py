@@ -1,0 +1,32 @@
+"""The table of zones as a device holds it: number, sides, whether forbidden, hard ceiling.
+
+`ZONES` is generated from the clinical zone table into `zone_table.py`; the names are for people and never
+cross the wire. The digest covers what a device decides with: number, forbidden, hard ceiling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class DeviceZone(NamedTuple):
+    """One zone as built into a device."""
+
+    number: int
+    name: str
+    sided: bool
+    hard_ceiling_um: int
+    """Deepest protrusion with tolerance, µm; 0 where needling is forbidden."""
+
+    @property
+    def forbidden(self) -> bool:
+        """No needling here, by anyone."""
+        return self.hard_ceiling_um == 0
+
+
+def digest_of(zones: Iterable[DeviceZone]) -> int:
+    """First eight bytes, little-endian, of the SHA-256 of the lines `number:forbidden:hard_ceiling_um`."""
+    text = "\n".join(f"{zone.number}:{int(zone.forbidden)}:{zone.hard_ceiling_um}" for zone in zones)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

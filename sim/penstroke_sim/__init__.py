@@ -1,0 +1,1 @@
+"""The simulated pen: firmware, physics, faults and the ways to reach it."""

@@ -1,0 +1,1 @@
+"""The host: driver, safety, procedure and command line for microneedling pens."""
