@@ -1,0 +1,59 @@
+# Everything a newcomer, a developer or CI needs. `make help` lists it.
+#
+# Each target does its own set-up: a virtual environment in .venv with the versions of constraints.txt, made
+# once and again only when constraints.txt or pyproject.toml change. Arguments for pytest: make test T="-k lease".
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+T ?=
+
+.PHONY: help setup demo test test-optimised lint format generate lock check picture clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+$(READY): constraints.txt pyproject.toml scripts/setup.sh
+	@PYTHON="$(PYTHON)" bash scripts/setup.sh
+	@touch $@
+
+setup: $(READY) ## the virtual environment, with the tested versions
+
+demo: $(READY) ## treats examples/demo.yaml on a simulated pen, over a real pseudo-terminal
+	@bash scripts/demo.sh
+
+test: $(READY) ## the tests
+	$(BIN)/python -m pytest -n auto $(T)
+
+# No limit may depend on `assert`: the same properties hold when Python drops assertions. pytest itself warns
+# that it runs so, which is the point here.
+test-optimised: $(READY) ## the safety and protocol tests once more under python -O
+	$(BIN)/python -O -m pytest -n auto -q -W "ignore:assertions not in test modules" tests/safety tests/protocol
+
+lint: $(READY) ## formatting, lint, types, layers, and whether the generated files are fresh
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python firmware_protocol/generate.py --check
+
+format: $(READY) ## formats the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+generate: $(READY) ## the specification's tables, the C headers and the vectors, from the declared messages
+	$(BIN)/python firmware_protocol/generate.py
+
+picture: $(READY) ## docs/images/treat.svg, drawn from a real run
+	$(BIN)/python scripts/terminal_picture.py docs/images/treat.svg
+
+lock: ## constraints.txt anew, from the newest versions that pyproject.toml permits
+	@PYTHON="$(PYTHON)" bash scripts/lock.sh
+
+check: lint test-optimised test ## all that CI runs
+
+clean: ## removes the environment and everything built
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
