@@ -1,7 +1,7 @@
 """Every message of the wire, declared once.
 
-The C header, the tables of the specification and the test vectors are generated from this file
-(`python -m penstroke_protocol.generate`), so a field is never described in two places.
+The C header, the tables of the specification and the test vectors are generated from this file by
+`firmware_protocol/generate.py`, so a field is never described in two places.
 
 A message is (kind, code, payload). Requests and their answers share a code. *Motion* messages are those
 that can cause, allow or forbid movement; their declarations are hashed into `MOTION_HASH`, which both ends
@@ -171,8 +171,6 @@ class Reason(IntEnum):
     NEEDLES_OUT = 29
     DISAGREES = 30
     NO_TRIGGER = 31
-    DURATION_RANGE = 32
-    TREATMENT = 33
 
 
 class Spec(NamedTuple):
