@@ -128,3 +128,9 @@ class RecordError(PenError):
     """A record cannot be written, or failed verification."""
 
     default_code = "record-tampered"
+
+
+class Stopped(PenError):
+    """A stop was asked for from elsewhere (another thread, `penstroke stop`) while this was under way."""
+
+    default_code = "stopped"

@@ -1,0 +1,291 @@
+"""A port and the host's link engine, joined: the pump that everything goes through.
+
+Strategy. There is no thread: whoever calls `turn` moves bytes, and nothing moves when nobody calls. A stop
+may come from any thread; it is one write and a flag, and the next turn of the pump repeats it until the pen
+has answered. A request that ends without an answer leaves what the pen holds unknown: `unknown` stays set
+until its owner has asked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from penstroke.device_refusals import refused_by_device
+from penstroke.errors import DeviceFault, LinkLost, LinkTimeout, PenError, ProtocolError, Stopped
+from penstroke.ports import Port
+from penstroke.status import LinkStats
+from penstroke_protocol import HostLink, frames
+from penstroke_protocol.explain import kebab
+from penstroke_protocol.host_link import (
+    Answered,
+    DeviceEvent,
+    RequestRefused,
+    RequestTimedOut,
+    SessionEnded,
+    SessionOpened,
+    StopAnswered,
+    StopTimedOut,
+    TelemetryReceived,
+)
+from penstroke_protocol.messages import Condition, Flag, HelloAnswer, Kind, State
+
+if TYPE_CHECKING:
+    from penstroke.ports.control import ControlRequest, ControlSocket
+
+_READ_BYTES = 4096
+LIFT = "needles may be out: lift the pen straight off the skin, and press its own stop key"
+"""What to say whenever it is not known that the needles are in."""
+
+Gate = Callable[[Any], None]
+"""Judges a request once more, decoded from the very bytes about to leave; raises to hold it back."""
+
+
+class Line:
+    """One session's conversation with one pen. Not shared between threads, but for `demand_stop`."""
+
+    def __init__(self, port: Port, link: HostLink, *, gate: Gate) -> None:
+        self.port = port
+        self.link = link
+        self.unknown = False
+        """A request ended without an answer: what the pen holds is not known."""
+        self.stop_demanded = False
+        """A stop was asked for and no fresh press has come since; set from any thread."""
+        self.telemetry: TelemetryReceived | None = None
+        self.fresh: deque[TelemetryReceived] = deque(maxlen=256)
+        """Telemetry not yet looked at. Bounded: a loop that sleeps must not pile up readings."""
+        self.events: deque[DeviceEvent] = deque(maxlen=64)
+        self.telemetry_missed = 0
+        self.in_turn = False
+        self.stop_answer: StopAnswered | StopTimedOut | None = None
+        self._gate = gate
+        self._outcome: Answered | RequestRefused | RequestTimedOut | SessionOpened | None = None
+        self._session_ended: SessionEnded | None = None
+        self._stop_sent = False
+        self._askers: list[ControlRequest] = []
+
+    # -- asking ----------------------------------------------------------------------------------------
+
+    def open(self) -> HelloAnswer:
+        """Say HELLO and wait for the answer. Raises `LinkTimeout`, `ProtocolError` or `VersionMismatch`."""
+        self.link.hello(self.port.now_ns())
+        outcome = self._await_outcome()
+        if isinstance(outcome, SessionOpened):
+            return outcome.answer
+        if isinstance(outcome, RequestRefused):
+            raise refused_by_device(outcome)
+        if self.link.frames_received or not self.link.damage:
+            raise self._told(
+                LinkTimeout(
+                    f"nothing answers at {self.port.name}: no pen said hello within 3 s",
+                    hint="check that the pen is switched on and that this is its port",
+                )
+            )
+        raise self._told(
+            ProtocolError(
+                f"what is at {self.port.name} speaks, but not this protocol",
+                code="not-a-pen",
+                hint="name the pen's own port with --port; `penstroke devices` lists pens",
+            )
+        )
+
+    def ask(self, message: Any) -> Any:
+        """Send a request and wait for its answer.
+
+        Raises `Refused` or `DeviceFault` when the pen refuses, `LinkTimeout` when it does not answer (and
+        then what it holds is unknown), `LinkLost` when it is gone or was reset, `Stopped` when a stop came.
+        """
+        self._send_checked(message)
+        outcome = self._await_outcome()
+        if isinstance(outcome, Answered):
+            return outcome.answer
+        if isinstance(outcome, RequestRefused):
+            raise refused_by_device(outcome)
+        if self._session_ended is not None:
+            self._raise_session_ended()
+        if outcome is None:
+            raise Stopped("the pen was told to stop while this was under way; nothing moves")
+        self.unknown = True
+        raise self._told(
+            LinkTimeout(
+                f"{self.port.name} did not answer {type(message).__name__} within 0.7 s; what the pen holds "
+                "is unknown until it is asked again",
+                hint="check the cable, then ask for its status",
+            )
+        )
+
+    def _send_checked(self, message: Any) -> None:
+        """Queue a request, decode the very bytes that would leave, and let the gate judge those."""
+        self._flush()
+        self.link.request(message, self.port.now_ns())
+        data = self.link.data_to_send()
+        try:
+            sent = [
+                frames.decode_message(cls, frame.payload)
+                for frame in (frames.decode(part) for part in data.split(b"\0") if part)
+                if frame.kind == Kind.REQUEST and (cls := frames.message_class(frame)) is not None
+            ]
+            if sent != [message]:
+                raise RuntimeError(f"the frame made for {message} says {sent}")
+            self._gate(sent[0])
+        except BaseException:
+            self.link.abandon()
+            raise
+        self._write(data)
+
+    def _await_outcome(self) -> Any:
+        self._outcome = None
+        while self.link.busy and self._outcome is None and self._session_ended is None:
+            self.turn(None)
+        outcome, self._outcome = self._outcome, None
+        return outcome
+
+    # -- stopping --------------------------------------------------------------------------------------
+
+    def fresh_press(self) -> None:
+        """A person asks for motion anew: earlier stops are done with."""
+        self.stop_demanded = False
+        self._stop_sent = False
+        self.stop_answer = None
+
+    def demand_stop(self) -> None:
+        """From any thread: one write, and a flag that ends the beats. Raises what the write raises."""
+        self.stop_demanded = True
+        self._stop_sent = False
+        self.port.write_now(self.link.stop_frame())
+
+    def begin_stop(self) -> None:
+        """From the pump's thread: send STOP, repeated by the turns that follow until it is answered."""
+        self.stop_demanded = True
+        self._stop_sent = True
+        self.stop_answer = None
+        self.link.stop(self.port.now_ns())
+        self._flush()
+
+    def confirm_stop(self) -> Condition:
+        """Turn until STOP is answered. Raises `DeviceFault` (`retraction-unconfirmed`) when it is not."""
+        if not self._stop_sent:
+            self.begin_stop()
+        while self.stop_answer is None:
+            self.turn(None)
+        if isinstance(self.stop_answer, StopTimedOut):
+            raise self._told(
+                DeviceFault(
+                    f"the pen did not answer STOP: {LIFT}",
+                    code="retraction-unconfirmed",
+                    hint="its own lease stops it within 0.35 s when it works; switch it off",
+                )
+            )
+        return self.stop_answer.condition
+
+    # -- the pump --------------------------------------------------------------------------------------
+
+    def turn(self, until_ns: int | None) -> None:
+        """Move bytes once: wait for some until `until_ns` or the link's own next timer, then deal with them.
+
+        With `until_ns` None there must be a timer running, else the port refuses to wait for ever.
+        Raises `LinkLost` when the port is gone.
+        """
+        port, link = self.port, self.link
+        self.in_turn = True
+        try:
+            if self.stop_demanded and not self._stop_sent:
+                self.begin_stop()
+            self._flush()
+            due_ns = link.next_timer()
+            if due_ns is not None and (until_ns is None or due_ns < until_ns):
+                until_ns = due_ns
+            wait_ns = None if until_ns is None else max(0, until_ns - port.now_ns())
+            data = port.read(_READ_BYTES, wait_ns)
+            now_ns = port.now_ns()
+            if data:
+                link.receive_data(data, now_ns)
+                self._take_events()
+            if due_ns is not None and now_ns >= due_ns:
+                link.handle_timer(now_ns)
+                self._take_events()
+            self._flush()
+            if port.control is not None:
+                self._hear_askers(port.control)
+        except LinkLost as lost:
+            raise self._told(lost) from lost.__cause__
+        finally:
+            self.in_turn = False
+
+    def _hear_askers(self, control: ControlSocket) -> None:
+        """Other programs ask this one, which holds the port, to stop the pen."""
+        for request in control.poll():
+            if request.ask != "stop":
+                request.answer(stopped=False, state="unknown", message=f"cannot {request.ask}")
+                continue
+            self._askers.append(request)
+            self.stop_demanded = True
+            self._stop_sent = False
+        if self._askers and isinstance(self.stop_answer, StopAnswered) and self._stop_sent:
+            flags, state = self.stop_answer.condition.flags, self.stop_answer.condition.state
+            if self.telemetry is not None:
+                flags, state = self.telemetry.telemetry.flags, self.telemetry.telemetry.state
+            if not flags & (Flag.MOTOR_ON | Flag.NEEDLES_OUT):
+                self.answer_askers(stopped=True, state=state)
+
+    def answer_askers(self, *, stopped: bool, state: int | None) -> None:
+        """Tell whoever asked for a stop how it ended: by the pen's own word, or not at all."""
+        for request in self._askers:
+            request.answer(stopped=stopped, state="unknown" if state is None else kebab(State(state).name))
+        self._askers.clear()
+
+    def _flush(self) -> None:
+        data = self.link.data_to_send()
+        if data:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self.port.write(data)
+        except LinkLost as lost:
+            raise self._told(lost) from lost.__cause__
+
+    def _take_events(self) -> None:
+        while (event := self.link.next_event()) is not None:
+            if isinstance(event, TelemetryReceived):
+                self.telemetry = event
+                self.telemetry_missed += event.missed
+                self.fresh.append(event)
+            elif isinstance(event, DeviceEvent):
+                self.events.append(event)
+            elif isinstance(event, StopAnswered | StopTimedOut):
+                self.stop_answer = event
+            elif isinstance(event, SessionEnded):
+                self._session_ended = event
+            else:
+                self._outcome = event
+
+    def _raise_session_ended(self) -> NoReturn:
+        raise self._told(
+            LinkLost(
+                "the pen no longer knows this session: it was reset or switched off and on; nothing moves",
+                hint="connect again; zone, depth and rate have to be set afresh",
+            )
+        )
+
+    # -- for people ------------------------------------------------------------------------------------
+
+    def stats(self) -> LinkStats:
+        """Counts since the connection was made."""
+        return LinkStats(
+            frames_received=self.link.frames_received,
+            damaged=dict(self.link.damage),
+            dropped=dict(self.link.dropped),
+            retries=self.link.retries,
+            telemetry_missed=self.telemetry_missed,
+        )
+
+    def silent(self, message: str) -> PenError:
+        """The error for a pen that has fallen silent."""
+        return self._told(LinkTimeout(message, hint="check the cable and the pen"))
+
+    def _told(self, error: PenError) -> PenError:
+        """The error with the last frames on the line attached, decoded."""
+        error.black_box = self.port.black_box()
+        return error

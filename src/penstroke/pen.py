@@ -1,0 +1,541 @@
+"""The pen: blocking, typed, one owner.
+
+Strategy. Three things stand between a wish and a needle: the verdict of the safety layer, the gate that
+judges the very bytes about to leave, and the device itself, which decides again. After every setting the
+device's own registers are read back and compared. The pen starts no thread: needles move only while the
+caller's own loop turns (`needling`), and leaving that loop in any way stops and retracts.
+"""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from penstroke.data import figures, zone_table
+from penstroke.errors import DeviceFault, LinkError, PenError, Refused, VersionMismatch
+from penstroke.gate import Gate
+from penstroke.line import LIFT, Line
+from penstroke.ports import Port
+from penstroke.safety import (
+    NO_CLINIC,
+    NOT_SCREENED,
+    Allowed,
+    ClinicProfile,
+    Constraints,
+    DepthLimit,
+    Override,
+    Refusal,
+    Scope,
+    Screening,
+    check_depth,
+    check_envelope,
+    check_rate,
+    check_run,
+    depth_limit,
+    find_zone,
+)
+from penstroke.safety.verdict import Reason
+from penstroke.status import (
+    SIDE_CODES,
+    Cartridge,
+    FaultInfo,
+    Identity,
+    LinkStats,
+    PenStatus,
+    Sample,
+    fault_list,
+    pen_limits,
+    status_of,
+)
+from penstroke.strokes import Strokes, sample_of
+from penstroke_protocol import HostLink, messages
+from penstroke_protocol.messages import Condition, Flag, HelloAnswer, Role, Settings, State, Status
+from penstroke_protocol.zone_table import ZONE_DIGEST
+
+_S = 1_000_000_000
+_MS = 1_000_000
+SETTLE_NS = 5 * _S
+"""A pen that has just been switched on may take this long to test itself."""
+RETRACT_NS = 500 * _MS
+"""Needles are in 60 ms after a stop; without word of it after half a second they are taken to be out."""
+BENCH_TREATMENT = 0xBE9C_0000_0000_0001
+"""The token of runs on the bench: a cartridge used on the bench serves the bench again, and no patient."""
+
+
+class Pen:
+    """A connected pen. Made by `penstroke.connect`; a context manager that leaves it stopped and retracted.
+
+    All methods but `stop` belong to one thread. Errors: `Refused` when a limit or the pen's state forbids it,
+    `DeviceFault` when the pen holds a fault or did not do as told, `LinkError` when the line fails.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        *,
+        nonce: int,
+        treatment: int,
+        role: Role = Role.CONTROLLER,
+        clinic: ClinicProfile | None = NO_CLINIC,
+        screening: Screening | None = NOT_SCREENED,
+        today: Callable[[], datetime.date] = datetime.date.today,
+    ) -> None:
+        self.treatment = treatment
+        self._gate = Gate()
+        self._line = Line(
+            port, HostLink(nonce=nonce, zone_digest=ZONE_DIGEST, role=role), gate=self._gate.judge
+        )
+        self._owner = threading.get_ident()
+        self._today = today
+        self._figures = figures()
+        self._closed = False
+        self._busy_ns = 0
+        self._last_moved_ns: int | None = None
+        self._run: Strokes | None = None
+        answer = self._line.open()
+        self.identity = Identity.of(answer)
+        self.limits = pen_limits(answer)
+        self.lease_ms = answer.lease_ms
+        self.read_only = _why_read_only(answer, role)
+        self._believed = Settings(0, 0, 0, 0, 0, 0)
+        self._constraints = Constraints(zone=None, pen=self.limits, clinic=clinic, screening=screening)
+        if not self.read_only:
+            self._settle()
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop if anything may move, end the session, free the port. Safe to call twice.
+
+        Raises `DeviceFault` (`retraction-unconfirmed`) when it is not known that the needles are in.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._run is not None:
+                self._finish_stop()
+            self._line.link.abandon()
+            if self._line.link.session:
+                self._line.ask(messages.Bye())
+        except LinkError:
+            if self._run is not None:
+                raise
+            # Nothing was moving, and the pen ends a session by itself when it hears no more.
+        finally:
+            self._line.port.close()
+
+    def _settle(self) -> None:
+        """Wait until a pen that was just switched on has tested itself."""
+        deadline_ns = self.now_ns() + SETTLE_NS
+        while (told := self._ask_status()).state in (State.BOOT, State.SELF_TEST):
+            if self.now_ns() >= deadline_ns:
+                raise DeviceFault(
+                    "the pen is still in its self-test after 5 s", hint="switch it off and on again"
+                )
+            self.pump(0.1)
+        self._believed = _settings_in(told, flags=0)
+
+    # -- looking ---------------------------------------------------------------------------------------
+
+    def now_ns(self) -> int:
+        """The clock of the port: monotonic on a real one, the world's own on a virtual one."""
+        return self._line.port.now_ns()
+
+    @property
+    def simulated(self) -> bool:
+        """True for a simulated pen, whichever of the port and the pen says so."""
+        return self.identity.simulated or self._line.port.simulated
+
+    @property
+    def stats(self) -> LinkStats:
+        """Counts of the line since the connection was made."""
+        return self._line.stats()
+
+    def status(self) -> PenStatus:
+        """Ask the pen for everything it holds and measures."""
+        told = self._ask_status()
+        cartridge = self.cartridge()
+        zone = next((zone for zone in zone_table() if zone.id == told.zone), None)
+        limit: DepthLimit | None = None
+        if zone is not None:
+            constraints = replace(self._constraints, zone=zone, held_um=told.held_ceiling_um)
+            verdict = depth_limit(constraints)
+            limit = verdict if isinstance(verdict, DepthLimit) else None
+        return status_of(
+            told,
+            cartridge,
+            identity=self.identity,
+            pen=self.limits,
+            zone=zone.name if zone else None,
+            limit=limit,
+            read_only=self.read_only,
+        )
+
+    def cartridge(self) -> Cartridge:
+        """Ask what the cartridge tells of itself."""
+        cartridge = Cartridge.of(self._ask(messages.GetCartridge()))
+        length_um = cartridge.needle_length_um if cartridge.present and cartridge.id else None
+        self._constraints = replace(self._constraints, cartridge_length_um=length_um)
+        return cartridge
+
+    def faults(self) -> tuple[FaultInfo, ...]:
+        """The latched faults, with what they mean and how to clear them."""
+        return fault_list(self._ask_status().faults)
+
+    def clear_faults(self) -> None:
+        """Clear every latched fault. Raises `Refused` (`fault-not-clearable`) while a cause stands."""
+        self._may_move()
+        bits = self._ask_status().faults
+        if bits:
+            self._ask(messages.ClearFaults(bits))
+
+    def depth_limit(self, zone: str | None = None, side: str | None = None) -> DepthLimit | Refusal:
+        """The limit on depth for the zone in force, or for another one as if it were chosen."""
+        if zone is None:
+            return depth_limit(self._constraints)
+        found = find_zone(zone, side, zone_table())
+        if isinstance(found, Refusal):
+            return found
+        return depth_limit(
+            replace(self._constraints, zone=found, side=side, held_um=None, override=None, scope=Scope.SELECT)
+        )
+
+    def check_depth(self, *, mm: object) -> Allowed | Refusal:
+        """What `set_depth` would say, without doing anything."""
+        return check_depth(mm, self._constraints)
+
+    def monitor(self, *, for_s: float | None = None) -> Iterator[Sample]:
+        """Telemetry as it comes, until `for_s` has passed; sends no beat. Raises `LinkTimeout` on silence."""
+        begun_ns = self.now_ns()
+        heard_ns = begun_ns
+        end_ns = None if for_s is None else begun_ns + round(for_s * _S)
+        self._line.fresh.clear()
+        while end_ns is None or self.now_ns() < end_ns:
+            patience_ns = heard_ns + _S
+            self._line.turn(patience_ns if end_ns is None else min(patience_ns, end_ns))
+            if self._line.fresh:
+                heard_ns = self.now_ns()
+            elif self.now_ns() - heard_ns >= _S:
+                raise self._line.silent("the pen has sent no telemetry for 1 s")
+            while self._line.fresh:
+                yield sample_of(self._line.fresh.popleft(), begun_ns, 0)
+
+    def pump(self, for_s: float) -> None:
+        """Serve the line while the owner waits for something else; a stop from elsewhere is acted on."""
+        end_ns = self.now_ns() + round(for_s * _S)
+        while self.now_ns() < end_ns:
+            self._line.turn(end_ns)
+        self._line.fresh.clear()
+
+    # -- setting ---------------------------------------------------------------------------------------
+
+    def select_zone(self, zone: str, *, side: str | None = None, override: Override | None = None) -> None:
+        """Choose the zone to treat, by its name in the zone table, and the patient's side where it has sides.
+
+        Ends motion and forgets the depth set before. An override puts the zone's hard ceiling in the place of
+        its ceiling, until the zone changes.
+        """
+        self._may_move()
+        found = find_zone(zone, side, zone_table())
+        if isinstance(found, Refusal):
+            raise Refused.of(found)
+        self.cartridge()
+        wanted = replace(
+            self._constraints, zone=found, side=side, held_um=None, override=override, scope=Scope.SELECT
+        )
+        limit = depth_limit(wanted)
+        if isinstance(limit, Refusal):
+            raise Refused.of(limit)
+        self._forget_zone()
+        self._gate.permit_zone(found, side, ceiling_um=limit.limit_um)
+        told = self._ask(messages.SelectZone(found.id, SIDE_CODES[side], limit.limit_um))
+        self._agree("zone", (told.zone, told.side), (found.id, SIDE_CODES[side]))
+        if told.held_ceiling_um > limit.limit_um:
+            raise self._disagreement("ceiling", told.held_ceiling_um, limit.limit_um)
+        self._believed = told
+        self._constraints = replace(wanted, held_um=told.held_ceiling_um, scope=Scope.MOTION)
+
+    def set_depth(self, *, mm: object) -> None:
+        """Set the needle depth in millimetres, on the pen's step. Raises `Refused` with every reason.
+
+        While needles move only a shallower depth is taken.
+        """
+        self._may_move()
+        verdict = check_depth(mm, self._constraints)
+        reasons = verdict.reasons if isinstance(verdict, Refusal) else ()
+        if isinstance(verdict, Allowed) and self._believed.flags & Flag.RATE_SET:
+            envelope = check_envelope(verdict.depth_um, self._believed.rate_dhz, self._figures)
+            shallower = self._believed.flags & Flag.DEPTH_SET and verdict.depth_um <= self._believed.depth_um
+            if envelope is not None and not shallower:
+                reasons = envelope.reasons
+        if isinstance(verdict, Refusal) or reasons:
+            raise Refused.of(Refusal(reasons))
+        self._gate.permit_depth(verdict.depth_um, verdict.limit_um, self.limits.tolerance_um)
+        told = self._ask(messages.SetDepth(verdict.depth_um))
+        self._adopt(told, "depth", told.depth_um if told.flags & Flag.DEPTH_SET else None, verdict.depth_um)
+        self._command_changed()
+
+    def set_rate(self, *, hz: object) -> None:
+        """Set the stroke rate in hertz; it goes to the pen's nearest step. Raises `Refused`."""
+        self._may_move()
+        depth_um = self._believed.depth_um if self._believed.flags & Flag.DEPTH_SET else 0
+        verdict = check_rate(hz, replace(self._constraints, scope=Scope.SELECT), depth_um, self._figures)
+        if isinstance(verdict, Refusal):
+            raise Refused.of(verdict)
+        self._gate.permit_rate(verdict.rate_dhz)
+        told = self._ask(messages.SetRate(verdict.rate_dhz))
+        self._adopt(told, "rate", told.rate_dhz if told.flags & Flag.RATE_SET else None, verdict.rate_dhz)
+        self._command_changed()
+
+    def lower_ceiling(self, *, mm: object) -> None:
+        """Lower the ceiling for the zone in force, until the zone changes; a deeper setting is forgotten.
+
+        Raises `Refused` for a ceiling that is not below the one in force: limits only tighten.
+        """
+        self._may_move()
+        verdict = check_depth(mm, self._constraints)
+        if isinstance(verdict, Refusal):
+            raise Refused.of(verdict)
+        told = self._ask(messages.LowerCeiling(verdict.depth_um + self.limits.tolerance_um))
+        self._believed = told
+        self._constraints = replace(self._constraints, held_um=told.held_ceiling_um)
+
+    # -- moving ----------------------------------------------------------------------------------------
+
+    def needling(self, *, longest_s: float = 600.0, trigger: bool = False) -> Strokes:
+        """Needles in motion, as a context manager and a loop:
+
+            with pen.needling(longest_s=20) as strokes:
+                for sample in strokes: ...
+
+        Entering verifies everything afresh, arms and starts (with `trigger`, the pen's own trigger starts and
+        releases). Each turn of the loop renews the lease. Leaving in any way stops and retracts. The pen ends
+        the run by itself after `longest_s`.
+        """
+        self._may_move()
+        return Strokes(self, self._line, self._figures, longest_s=longest_s, trigger=trigger)
+
+    def stop(self) -> None:
+        """Stop and retract, from any thread and in any state.
+
+        One write; in the owner's thread it then waits until the pen says that it stopped and its needles are
+        in, and raises `DeviceFault` (`retraction-unconfirmed`) when it does not.
+        """
+        self._line.demand_stop()
+        if threading.get_ident() == self._owner and not self._line.in_turn:
+            self._finish_stop()
+
+    def _finish_stop(self) -> None:
+        """In the owner's thread: STOP answered, motor off, needles in; or an error that says so."""
+        told: Status | Condition | None = None
+        try:
+            told = self._line.confirm_stop()
+            deadline_ns = self.now_ns() + RETRACT_NS
+            while told.flags & (Flag.MOTOR_ON | Flag.NEEDLES_OUT):
+                if self.now_ns() >= deadline_ns:
+                    raise DeviceFault(
+                        f"the pen stopped, but does not say that it retracted: {LIFT}",
+                        code="retraction-unconfirmed",
+                        hint="switch the pen off",
+                    )
+                told = self._ask_status()
+        except LinkError as lost:
+            # Exit code and class stay those of the link; what to do about the needles comes first.
+            lost.hint = f"{LIFT}; its own lease stops it within 0.35 s. {lost.hint}".strip()
+            raise
+        finally:
+            still = told is None or bool(told.flags & (Flag.MOTOR_ON | Flag.NEEDLES_OUT))
+            self._line.answer_askers(stopped=not still, state=None if told is None else told.state)
+            self._ended()
+
+    def _begin(self, run: Strokes) -> None:
+        """For `Strokes`: verify everything afresh, arm and start."""
+        self._line.fresh_press()
+        self._may_move()
+        if self._run is not None:
+            reason = _reason("wrong-state", "needles are moving already", "stop them first")
+            raise Refused.of(Refusal((reason,)))
+        settings = self._verify(run.longest_s)
+        self._run = run
+        try:
+            arm = messages.Arm(self.treatment, min(600, max(1, int(run.longest_s))) if run.trigger else 0)
+            self._gate.permit_motion(settings, self.treatment)
+            run.armed(self._ask(arm))
+            if not run.trigger:
+                longest_ms = max(1, round(run.longest_s * 1000))
+                start = messages.Start(
+                    settings.zone, settings.side, settings.depth_um, settings.rate_dhz, longest_ms
+                )
+                run.started(self._ask(start))
+                run.commanded(settings.depth_um, settings.rate_dhz)
+        except BaseException:
+            self._finish_stop()
+            raise
+
+    def _verify(self, longest_s: float) -> Settings:
+        """Everything that must be true before needles may move, asked afresh. Raises what is not."""
+        told = self._ask_status()
+        if told.faults:
+            names = [fault.name for fault in fault_list(told.faults)]
+            raise DeviceFault(
+                f"the pen holds a latched fault ({', '.join(names)})",
+                hint="`penstroke faults` says what it means and how to clear it",
+                faults=names,
+            )
+        self._agree(
+            "settings",
+            (told.zone, told.side, told.depth_um, told.rate_dhz),
+            (self._believed.zone, self._believed.side, self._believed.depth_um, self._believed.rate_dhz),
+        )
+        cartridge = self.cartridge()
+        self._constraints = replace(self._constraints, held_um=told.held_ceiling_um)
+        reasons: list[Reason] = [*_cartridge_reasons(cartridge, self.treatment, self._today())]
+        # Both must say so: the pen that it is set, and this session that it was verified after setting.
+        verified = told.flags & self._believed.flags
+        for flag, name in ((Flag.ZONE_SET, "zone"), (Flag.DEPTH_SET, "depth"), (Flag.RATE_SET, "rate")):
+            if not verified & flag:
+                reasons.append(
+                    _reason(f"{name}-not-set", f"no {name} is set and verified", f"set the {name} first")
+                )
+        if not reasons:
+            depth = check_depth(told.depth_um / 1000, self._constraints)
+            rate = check_rate(told.rate_dhz / 10, self._constraints, told.depth_um, self._figures)
+            for verdict in (depth, rate):
+                if isinstance(verdict, Refusal):
+                    reasons.extend(verdict.reasons)
+        idle_s = None if self._last_moved_ns is None else (self.now_ns() - self._last_moved_ns) / _S
+        run = check_run(longest_s, self._figures, busy_s=self._busy_ns / _S, idle_s=idle_s)
+        if isinstance(run, Refusal):
+            reasons.extend(run.reasons)
+        if reasons:
+            raise Refused.of(Refusal(tuple(reasons)))
+        if idle_s is not None and idle_s >= self._figures.rest_s:
+            self._busy_ns = 0
+        return _settings_in(told, flags=told.flags)
+
+    def _ended(self) -> None:
+        """The run is over, for good or ill: count its time towards the rest that the pen needs."""
+        run, self._run = self._run, None
+        if run is not None:
+            self._gate.forbid_motion()
+            self._busy_ns += run.moving_ns()
+            self._last_moved_ns = self.now_ns()
+
+    def _command_changed(self) -> None:
+        if self._run is not None:
+            self._run.commanded(self._believed.depth_um, self._believed.rate_dhz)
+
+    # -- asking ----------------------------------------------------------------------------------------
+
+    def _ask(self, message: Any) -> Any:
+        if self._line.unknown:
+            self._ask_status()
+        return self._line.ask(message)
+
+    def _ask_status(self) -> Status:
+        """Ask for everything; afterwards what the pen holds is known again."""
+        told: Status = self._line.ask(messages.GetStatus())
+        if self._line.unknown:
+            self._line.unknown = False
+            # What came through is known now, but not verified: depth and rate have to be set again.
+            self._believed = _settings_in(told, flags=0)
+            if self._constraints.zone is not None and told.zone != self._constraints.zone.id:
+                self._forget_zone()
+        return told
+
+    def _forget_zone(self) -> None:
+        self._gate.forbid_zone()
+        self._constraints = replace(
+            self._constraints, zone=None, side=None, held_um=None, override=None, scope=Scope.MOTION
+        )
+
+    def _may_move(self) -> None:
+        if self.read_only:
+            raise VersionMismatch(
+                f"this pen can only be looked at: {self.read_only}",
+                code="read-only",
+                hint="bring the pen's firmware and penstroke to the same version",
+            )
+
+    def _adopt(self, told: Settings, what: str, held: object, wanted: object) -> None:
+        """Believe what was read back, if it is what was told and the zone is still the one chosen."""
+        self._agree(what, held, wanted)
+        self._agree("zone", (told.zone, told.side), (self._believed.zone, self._believed.side))
+        self._believed = told
+
+    def _agree(self, what: str, held: object, wanted: object) -> None:
+        if held != wanted:
+            raise self._disagreement(what, held, wanted)
+
+    def _disagreement(self, what: str, held: object, wanted: object) -> PenError:
+        return DeviceFault(
+            f"the pen holds another {what} than it was told: {held} instead of {wanted}",
+            code="disagreement",
+            hint="do not use this pen; `penstroke diagnose` shows what it holds",
+        )
+
+
+def _settings_in(told: Status, *, flags: int) -> Settings:
+    return Settings(told.zone, told.side, told.held_ceiling_um, told.depth_um, told.rate_dhz, flags)
+
+
+def _why_read_only(answer: HelloAnswer, role: Role) -> str:
+    """Why a session can move nothing, in words; empty where it can."""
+    if answer.major != messages.MAJOR:
+        raise VersionMismatch(
+            f"the pen speaks protocol {answer.major}.{answer.minor}, not {messages.MAJOR}.{messages.MINOR}",
+            hint="bring firmware and penstroke to the same major version",
+        )
+    if answer.motion_hash != messages.MOTION_HASH:
+        return "its firmware declares other motion messages"
+    if answer.zone_digest != ZONE_DIGEST:
+        return "its firmware holds another zone table"
+    if role is Role.OBSERVER:
+        return "it was opened as an observer"
+    if answer.role != Role.CONTROLLER:
+        return "it granted only the role of observer"
+    return ""
+
+
+def _cartridge_reasons(cartridge: Cartridge, treatment: int, today: datetime.date) -> list[Reason]:
+    """Why this cartridge may not be used in this treatment now."""
+    swap = "discard it and fit a new sterile cartridge"
+    if not cartridge.present:
+        return [_reason("cartridge-missing", "no cartridge is locked in", "fit a new sterile cartridge")]
+    if not cartridge.id:
+        return [_reason("cartridge-unreadable", "the cartridge cannot be read", swap)]
+    reasons = []
+    if cartridge.treatment not in (0, treatment):
+        reasons.append(
+            _reason("cartridge-other-treatment", f"cartridge {cartridge.lot} served another treatment", swap)
+        )
+    if cartridge.strokes and not cartridge.treatment:
+        reasons.append(
+            _reason("cartridge-used", f"cartridge {cartridge.lot} was used, nobody knows on whom", swap)
+        )
+    try:
+        expired = datetime.date.fromisoformat(cartridge.expiry) < today
+    except ValueError:
+        return [*reasons, _reason("cartridge-expired", "the cartridge tells no date of expiry", swap)]
+    if expired:
+        reasons.append(
+            _reason("cartridge-expired", f"cartridge {cartridge.lot} expired on {cartridge.expiry}", swap)
+        )
+    return reasons
+
+
+def _reason(code: str, message: str, hint: str) -> Reason:
+    return Reason(code, message, hint)
