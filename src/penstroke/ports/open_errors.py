@@ -1,0 +1,102 @@
+"""Why a device could not be opened, in words that say what to do: missing, busy, denied, no serial port."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from penstroke.errors import PortBusy, PortDenied, PortError, PortMissing
+
+_MISSING = {
+    errno.ENOENT,
+    errno.ENXIO,
+    errno.ENODEV,
+    errno.EIO,
+    errno.ENOTDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+}
+_BUSY = {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+LIST_HINT = (
+    "`penstroke devices` lists the pens found; name a port with --port, the simulator with --port sim://"
+)
+
+
+class Holder(NamedTuple):
+    """A process that has a device open."""
+
+    pid: int
+    command: str
+
+
+def holders(path: str) -> tuple[Holder, ...]:
+    """The other processes that have the device at `path` open, as far as the system lets this user see."""
+    real, found = os.path.realpath(path), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        if int(folder.name) == os.getpid():
+            continue
+        # Other users' processes are closed to us, and any process may end while we look.
+        with suppress(OSError):
+            if any(str(entry.readlink()) == real for entry in (folder / "fd").iterdir()):
+                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                found.append(Holder(int(folder.name), " ".join(words).strip() or "?"))
+    return tuple(found)
+
+
+def busy(path: str, found: tuple[Holder, ...]) -> PortBusy:
+    """The error for a device that another program has open; `found` is empty when the system does not
+    tell."""
+    who = ", ".join(f"process {holder.pid} ({holder.command[:80]})" for holder in found)
+    return PortBusy(
+        f"{path} is busy: held by {who or 'another program'}",
+        hint="end that program, then try again",
+        port=path,
+        pid=found[0].pid if found else None,
+    )
+
+
+def opening_error(path: str, error: OSError) -> PortError:
+    """The error of this library for what the system said when a device was opened."""
+    code, reason = error.errno, error.strerror or str(error)
+    if code in _BUSY:
+        return busy(path, holders(path))
+    if code in _DENIED:
+        return PortDenied(f"not permitted to open {path}: {reason}", hint=_permission_hint(path), port=path)
+    if code in _MISSING:
+        return PortMissing(f"there is no pen at {path}: {reason}", hint=LIST_HINT, port=path)
+    return PortError(f"cannot use {path} as a serial port: {reason}", port=path)
+
+
+def require_device(path: str) -> None:
+    """Raise unless `path` is a character device, before it is opened. Raises `PortError` and its kinds."""
+    try:
+        facts = Path(path).stat()
+    except ValueError:
+        raise PortMissing(f"{path!r} is no name of a port", hint=LIST_HINT, port=path) from None
+    except OSError as error:
+        raise opening_error(path, error) from error
+    if not stat.S_ISCHR(facts.st_mode):
+        kind = "folder" if stat.S_ISDIR(facts.st_mode) else "file"
+        raise PortError(f"{path or '(empty)'} is a {kind}, no serial port", hint=LIST_HINT, port=path)
+    # Linux tells what a device is; pseudo-terminals and other systems have no such entry.
+    number = f"{os.major(facts.st_rdev)}:{os.minor(facts.st_rdev)}"
+    family = Path("/sys/dev/char", number, "subsystem").resolve().name
+    if family not in ("tty", "subsystem"):
+        raise PortError(f"{path} is no serial port but a device of kind {family}", hint=LIST_HINT, port=path)
+
+
+def _permission_hint(path: str) -> str:
+    try:
+        facts = Path(path).stat()
+        group = grp.getgrgid(facts.st_gid).gr_name
+    except (OSError, KeyError):
+        return "ask whoever administers this machine for access to the device"
+    if facts.st_mode & stat.S_IRGRP and facts.st_mode & stat.S_IWGRP and facts.st_gid != 0:
+        return f"add yourself to the group that may: `sudo usermod -aG {group} $USER`, then log in again"
+    return f"the device belongs to {group} and is closed to its group: ask whoever administers this machine"
