@@ -71,7 +71,8 @@ def test_the_exception_carries_the_verdict(at: At) -> None:
 def test_the_tolerance_counts_and_is_named(at: At) -> None:
     (reason,) = refusal(check_depth(0.3, at("periorbital", "left"))).reasons
     assert reason.message == (
-        "0.30 mm on periorbital plus the pen's tolerance of 0.05 mm is above the 0.30 mm ceiling (set by: zone)"
+        "0.30 mm on periorbital plus the pen's tolerance of 0.05 mm is above the 0.30 mm ceiling "
+        "(set by: zone)"
     )
     assert allowed(check_depth(0.25, at("periorbital", "left"))) == Allowed(
         250, LimitSource.ZONE, 300, 250, Scope.MOTION
@@ -121,7 +122,7 @@ def test_a_wish_finer_than_a_micrometre_is_never_rounded(at: At) -> None:
     )
 
 
-@pytest.mark.parametrize("wish", [0.3, Decimal("0.3"), Decimal("0.300"), 0.30])
+@pytest.mark.parametrize("wish", [0.3, Decimal("0.3"), Decimal("0.300")])
 def test_forms_of_the_same_number(at: At, wish: object) -> None:
     assert allowed(check_depth(wish, at("chin"))).depth_um == 300
 
@@ -186,7 +187,9 @@ def test_what_is_no_number_is_refused(at: At, wish: object) -> None:
 def test_numbers_past_everything(at: At, wish: object) -> None:
     verdict = refusal(check_depth(wish, at("chin")))
     assert set(verdict.codes) == {"depth-above-limit"}
-    assert verdict.reasons[0].message == "at least 10000 mm on chin is above the 0.80 mm ceiling (set by: zone)"
+    assert (
+        verdict.reasons[0].message == "at least 10000 mm on chin is above the 0.80 mm ceiling (set by: zone)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,8 +216,12 @@ def test_micrometres_taken_for_millimetres(at: At) -> None:
 
 @pytest.mark.req("S-01")
 @pytest.mark.parametrize("scope", list(Scope))
-@pytest.mark.parametrize("zone", [zone for zone in data.zone_table() if zone.forbidden], ids=lambda zone: zone.name)
-def test_forbidden_zones_refuse_in_every_scope_and_under_an_override(at: At, zone: Zone, scope: Scope) -> None:
+@pytest.mark.parametrize(
+    "zone", [zone for zone in data.zone_table() if zone.forbidden], ids=lambda zone: zone.name
+)
+def test_forbidden_zones_refuse_in_every_scope_and_under_an_override(
+    at: At, zone: Zone, scope: Scope
+) -> None:
     side = "left" if zone.sided else None
     override = Override(zone.name, side, "Dr. A", "because")
     for wish in (0.05, 0, 2.0):
@@ -304,7 +311,10 @@ def test_sides(at: At) -> None:
 
 def test_screening_blocks_and_excludes(at: At) -> None:
     blocked = Screening(blocked_by=("pregnancy", "isotretinoin now"))
-    assert refusal(depth_limit(at("chin", screening=blocked))).codes == ("screening-blocks", "screening-blocks")
+    assert refusal(depth_limit(at("chin", screening=blocked))).codes == (
+        "screening-blocks",
+        "screening-blocks",
+    )
     one_side = Screening(excluded=frozenset({("cheek", "left")}))
     assert refusal(check_depth(0.5, at("cheek", "left", screening=one_side))).codes == ("zone-excluded",)
     assert allowed(check_depth(0.5, at("cheek", "right", screening=one_side)))
@@ -340,7 +350,9 @@ class TestOverride:
             assert verdict.codes == ("override-invalid",)
 
     def test_the_screening_factor_then_applies_to_the_hard_ceiling(self, at: At) -> None:
-        limit = depth_limit(at("periorbital", "left", override=ANNA, screening=Screening(factor=Fraction(3, 4))))
+        limit = depth_limit(
+            at("periorbital", "left", override=ANNA, screening=Screening(factor=Fraction(3, 4)))
+        )
         assert isinstance(limit, DepthLimit)
         assert (limit.limit_um, limit.bound_by) == (375, LimitSource.SCREENING)
 

@@ -100,7 +100,9 @@ def test_a_wrong_row_makes_the_table_unusable(row: str, names: str) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["", "id,zone\n1,forehead", GOOD, HEADER.replace("start", "begin") + "\n" + GOOD])
+@pytest.mark.parametrize(
+    "text", ["", "id,zone\n1,forehead", GOOD, HEADER.replace("start", "begin") + "\n" + GOOD]
+)
 def test_wrong_columns_are_refused(text: str) -> None:
     with pytest.raises(LimitsError, match="columns"):
         parse_zones(text)
