@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from penstroke.data import figures, zone_table
-from penstroke.errors import DeviceFault, LinkError, PenError, Refused, VersionMismatch
+from penstroke.errors import DeviceFault, LinkError, PenError, Refused, Stopped, VersionMismatch
 from penstroke.gate import Gate
 from penstroke.line import LIFT, Line
 from penstroke.ports import Port
@@ -160,6 +160,11 @@ class Pen:
         return self.identity.simulated or self._line.port.simulated
 
     @property
+    def stop_demanded(self) -> bool:
+        """A stop was asked for, here or from elsewhere, and nothing was started since."""
+        return self._line.stop_demanded
+
+    @property
     def stats(self) -> LinkStats:
         """Counts of the line since the connection was made."""
         return self._line.stats()
@@ -232,6 +237,15 @@ class Pen:
                 raise self._line.silent("the pen has sent no telemetry for 1 s")
             while self._line.fresh:
                 yield sample_of(self._line.fresh.popleft(), begun_ns, 0)
+
+    def set_telemetry(self, *, rate_hz: int) -> None:
+        """How often the pen sends telemetry in this session: 5 to 100 a second, 20 at first."""
+        if not 5 <= rate_hz <= 100:
+            reason = _reason(
+                "rate-out-of-range", f"telemetry at {rate_hz} Hz is outside 5 to 100 Hz", "ask for 20 Hz"
+            )
+            raise Refused.of(Refusal((reason,)))
+        self._ask(messages.SetTelemetry(rate_hz))
 
     def pump(self, for_s: float) -> None:
         """Serve the line while the owner waits for something else; a stop from elsewhere is acted on."""
@@ -351,7 +365,10 @@ class Pen:
                         code="retraction-unconfirmed",
                         hint="switch the pen off",
                     )
-                told = self._ask_status()
+                try:
+                    told = self._ask_status()
+                except Stopped:  # somebody asked for a stop once more, meanwhile
+                    told = self._line.confirm_stop()
         except LinkError as lost:
             # Exit code and class stay those of the link; what to do about the needles comes first.
             lost.hint = f"{LIFT}; its own lease stops it within 0.35 s. {lost.hint}".strip()

@@ -10,7 +10,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from penstroke.errors import DeviceFault, LinkTimeout, PenError
+from penstroke.errors import DeviceFault, LinkError, LinkTimeout, PenError
+from penstroke.line import LIFT, Line
 from penstroke.safety.figures import Figures
 from penstroke.status import Sample, fault_list
 from penstroke.watch import SILENCE_NS, Watch
@@ -19,7 +20,6 @@ from penstroke_protocol.host_link import TelemetryReceived
 from penstroke_protocol.messages import Condition, End, EventCode, Flag, State, Telemetry
 
 if TYPE_CHECKING:
-    from penstroke.line import Line
     from penstroke.pen import Pen
 
 _S = 1_000_000_000
@@ -225,8 +225,14 @@ class Strokes:
         self._rest(self._line.port.now_ns())
         try:
             self._pen._finish_stop()
+        except LinkError:
+            pass  # the line is gone: what happened first says it, and what to do about the needles below
         except PenError as unconfirmed:
-            raise unconfirmed from error
+            if not isinstance(error, LinkError):
+                raise unconfirmed from error
+        else:
+            raise error
+        error.hint = f"{LIFT}; its own lease stops it within 0.35 s. {error.hint}".strip()
         raise error
 
 
