@@ -56,5 +56,8 @@ class Port(Protocol):
     def now_ns(self) -> int:
         """The port's clock: nanoseconds that never go back. Only differences mean anything."""
 
+    def black_box(self) -> tuple[str, ...]:
+        """The last frames on the line in words, oldest first."""
+
     def close(self) -> None:
         """Give the line back. Harmless when repeated; a thread inside `read` or `write` gets `LinkLost`."""

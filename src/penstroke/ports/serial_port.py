@@ -31,7 +31,7 @@ timeout anew for each read would renegotiate an RFC 2217 line every time."""
 _HANDLERS: Final = "penstroke.pyserial_handlers"
 
 
-def open_device(path: str, name: str | None = None) -> FdPort:
+def open_device(path: str) -> FdPort:
     """The serial device at `path`, alone: 115200 8N1, no flow control, low latency where the system can.
 
     Raises `PortMissing`, `PortBusy` (names the holder), `PortDenied` (names the group to join) or
@@ -54,7 +54,7 @@ def open_device(path: str, name: str | None = None) -> FdPort:
         open_things.callback(line.close)
         line.open()
         _tune(line, alone=not is_pty)
-        return FdPort(line.fileno(), name=name or path, release=open_things.close, control=lock.control)
+        return FdPort(line.fileno(), name=path, release=open_things.close, control=lock.control)
     except (OSError, termios.error) as error:
         open_things.close()
         raise _opening_error(path, error) from error
@@ -175,7 +175,8 @@ def _add_handlers() -> None:
 def _opening_error(port: str, error: Exception) -> PortError:
     """pyserial's errors, some of which keep the system's reason only as their context."""
     cause: BaseException | None = error
-    while cause is not None:
+    # A ValueError is about the words of the URL, whatever came before it.
+    while cause is not None and not isinstance(cause, ValueError):
         if isinstance(cause, termios.error):
             return PortError(f"{port} is no serial port ({cause.args[-1]})", hint=LIST_HINT, port=port)
         if isinstance(cause, OSError) and cause.errno is not None:

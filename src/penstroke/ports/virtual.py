@@ -56,8 +56,3 @@ class VirtualPort:
     def _lost(self, error: OSError) -> LinkLost:
         reason = "the port is closed" if self._closed else error.strerror or str(error)
         return LinkLost(f"the line to the simulated pen on {self.name} has gone ({reason})", port=self.name)
-
-
-def adopt(device: Device, name: str = "sim://") -> VirtualPort:
-    """A port for the simulator's object `device`."""
-    return VirtualPort(device, name)
