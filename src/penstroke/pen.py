@@ -352,6 +352,13 @@ class Pen:
         if threading.get_ident() == self._owner and not self._line.in_turn:
             self._finish_stop()
 
+    def demand_stop(self) -> None:
+        """The first half of `stop`, for a signal handler: one write and a flag, and back at once.
+
+        Nothing here waits or reads, so it may fall into the middle of any step; the owner's loop confirms.
+        """
+        self._line.demand_stop()
+
     def _finish_stop(self) -> None:
         """In the owner's thread: STOP answered, motor off, needles in; or an error that says so."""
         told: Status | Condition | None = None
