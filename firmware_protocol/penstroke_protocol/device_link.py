@@ -77,7 +77,6 @@ DeviceLinkEvent = HelloReceived | RequestReceived | StopReceived | BeatReceived
 class _Remembered:
     """A request of this session and, once given, its answer."""
 
-    seq: int
     content: Frame
     answer: bytes | None = None
 
@@ -116,6 +115,10 @@ class DeviceLink(Link[DeviceLinkEvent]):
 
     def open_session(self, hello: Hello, token: int) -> None:
         """Answer HELLO. A host with another motion hash or zone digest is an observer, whatever it asked."""
+        if self.session and hello.nonce == self._nonce:
+            # A repeat that came before a slow firmware had opened the session: one nonce is one session.
+            self._out.append(self._hello_answer)
+            return
         agrees = (
             hello.motion_hash == self.identity.motion_hash and hello.zone_digest == self.identity.zone_digest
         )
@@ -134,14 +137,16 @@ class DeviceLink(Link[DeviceLinkEvent]):
         self._out.append(self._hello_answer)
 
     def answer(self, token: int, message: Any) -> None:
-        """Answer the request with this token; ignored when its session has ended meanwhile."""
-        remembered = self._memory.get(token)
-        if remembered is None:
+        """Answer the request with this token; ignored when it is no longer remembered."""
+        session, seq = divmod(token, 0x1_0000)
+        remembered = self._memory.get(seq)
+        # A late answer must not go to the request that has the same seq in a newer session.
+        if remembered is None or remembered.content.session != session:
             return
         frame = encode_message(
             message,
-            session=remembered.content.session,
-            seq=remembered.seq,
+            session=session,
+            seq=seq,
             epoch=self.epoch,
             code=remembered.content.code,
         )
@@ -242,47 +247,42 @@ class DeviceLink(Link[DeviceLinkEvent]):
         self._events.append(HelloReceived(hello, frame.seq))
 
     def _request(self, frame: Frame) -> None:
-        if not self.session or frame.session != self.session:
-            # A Bye repeated after it was carried out has no session left, but its answer is remembered.
-            if not self._repeat(frame):
-                self._refuse_unremembered(frame, Reason.NO_SESSION, self.identity.boot_counter)
+        remembered = self._memory.get(frame.seq)
+        if remembered is not None and remembered.content == frame:
+            # Also without a session: a BYE is repeated when its answer was lost. A request that is still
+            # being carried out has no answer yet, and gets it when it is done.
+            if remembered.answer is not None:
+                self._out.append(remembered.answer)
             return
-        if self._repeat(frame):
+        if not self.session or frame.session != self.session:
+            self._refuse_unremembered(frame, Reason.NO_SESSION, self.identity.boot_counter)
+            return
+        if remembered is not None:
+            self._refuse_unremembered(frame, Reason.SEQ_REUSED, frame.seq)
             return
         if not 1 <= (frame.seq - self._last_seq) & 0xFFFF <= 0x7FFF:
             self._refuse_unremembered(frame, Reason.OLD_SEQ, self._last_seq)
             return
         self._last_seq = frame.seq
-        self._memory[frame.seq] = _Remembered(frame.seq, frame)
+        self._memory[frame.seq] = _Remembered(frame)
+        token = frame.session << 16 | frame.seq
         if len(self._memory) > MEMORY:
             self._memory.popitem(last=False)
         cls = message_class(frame)
         if cls is None:
-            self.refuse(frame.seq, Reason.UNKNOWN_CODE, frame.code)
+            self.refuse(token, Reason.UNKNOWN_CODE, frame.code)
             return
         try:
             request = decode_message(cls, frame.payload)
         except BadPayload:
-            self.refuse(frame.seq, Reason.BAD_PAYLOAD)
+            self.refuse(token, Reason.BAD_PAYLOAD)
             return
         if self.role is not Role.CONTROLLER and not cls.spec.observer:
-            self.refuse(frame.seq, Reason.NOT_CONTROLLER)
+            self.refuse(token, Reason.NOT_CONTROLLER)
         elif cls.spec.epoch and frame.epoch != self.epoch:
-            self.refuse(frame.seq, Reason.STALE_EPOCH, self.epoch)
+            self.refuse(token, Reason.STALE_EPOCH, self.epoch)
         else:
-            self._events.append(RequestReceived(request, frame.seq))
-
-    def _repeat(self, frame: Frame) -> bool:
-        """Deal with a seq that is remembered; False when it is not."""
-        remembered = self._memory.get(frame.seq)
-        if remembered is None or remembered.content.session != frame.session:
-            return False
-        if remembered.content != frame:
-            self._refuse_unremembered(frame, Reason.SEQ_REUSED, frame.seq)
-        elif remembered.answer is not None:
-            self._out.append(remembered.answer)
-        # Otherwise it is still being carried out, and its answer will come.
-        return True
+            self._events.append(RequestReceived(request, token))
 
     def _refuse_unremembered(self, frame: Frame, reason: Reason, detail: int = 0) -> None:
         self._out.append(

@@ -21,8 +21,8 @@ def explain(encoded: bytes) -> str:
 
 def explain_frame(frame: Frame) -> str:
     """One line for a whole frame."""
-    head = f"{Kind(frame.kind).name} {_code_name(frame)} session={frame.session} seq={frame.seq}"
-    head += f" epoch={frame.epoch}"
+    names = f"{Kind(frame.kind).name} {_code_name(frame)}".rstrip()
+    head = f"{names} session={frame.session} seq={frame.seq} epoch={frame.epoch}"
     cls = message_class(frame)
     if cls is None:
         return f"{head} unknown code {frame.code} {frame.payload.hex(' ')}"

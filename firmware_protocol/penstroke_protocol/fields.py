@@ -134,11 +134,10 @@ def _outside(layout: Layout, index: int, value: object) -> str:
     return f"{layout.names[index]} = {value!r} is outside {low} to {high}{' ' + unit if unit else ''}"
 
 
-def _text_bytes(name: str, value: str) -> bytes:
-    raw = value.encode("ascii", errors="replace")
-    if len(raw) > TEXT_BYTES or not value.isascii() or not (value.isprintable() or not value):
+def _text_bytes(name: str, value: object) -> bytes:
+    if not isinstance(value, str) or len(value) > TEXT_BYTES or not (value.isascii() and value.isprintable()):
         raise BadPayload(f"{name} = {value!r} is not printable ASCII of at most {TEXT_BYTES} characters")
-    return raw
+    return value.encode("ascii")
 
 
 def _text(name: str, raw: bytes) -> str:

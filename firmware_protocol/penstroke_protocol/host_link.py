@@ -36,7 +36,8 @@ from penstroke_protocol.messages import (
 
 RETRY_MS: Final = (30, 30, 40, 60, 100, 160, 260)
 """Waits before each repeat of a request; after the last one it has timed out, 680 ms in all. The first is
-above the 10 ms a device may take plus 2 × 11 ms for the longest frames at 115200 baud."""
+above the 10 ms a device may take plus the 12 ms that the longest request and answer other than HELLO's, and a
+telemetry frame in their way, take at 115200 baud."""
 HELLO_RETRY_MS: Final = (100,) * 30
 """HELLO is repeated for 3 s: a board that resets when its port is opened is deaf for 1 to 2 s."""
 STOP_RETRY_MS: Final = (20,) * 50
@@ -156,7 +157,8 @@ class HostLink(Link[HostEvent]):
         """The device's epoch as last told. A command keeps the one it was made with."""
         self.retries = 0
         self._seq = 0
-        self._stop_seq = 0
+        # Not from 1: the answer to another program's STOP may still stand in the port's buffer.
+        self._stop_seq = nonce & 0xFFFF
         self._beat_seq = 0
         self._flight: _Flight | None = None
         self._stop: _Flight | None = None
@@ -171,8 +173,9 @@ class HostLink(Link[HostEvent]):
         return self._flight is not None
 
     def hello(self, now_ns: int) -> None:
-        """Open a session."""
-        self.session = 0
+        """Open a session. Raises `RuntimeError` while one is open: a new one needs a new link."""
+        if self.session:
+            raise RuntimeError("a session is open: a new one needs a new link with a fresh nonce")
         self._seq = 0
         self._send_request(self._hello, now_ns, HELLO_RETRY_MS)
 
@@ -316,11 +319,14 @@ class HostLink(Link[HostEvent]):
         self._events.append(SessionOpened(answer))
 
     def _stop_reply(self, frame: Frame, message: Any) -> None:
-        if not isinstance(message, Condition) or (self.session and frame.session != self.session):
+        stop = self._stop
+        awaited = stop is not None and (frame.session, frame.seq) == (stop.session, stop.seq)
+        if not isinstance(message, Condition) or not (awaited or (frame.session == self.session != 0)):
             self.dropped["stale reply"] += 1
             return
-        self.epoch = frame.epoch
-        if self._stop is not None and frame.seq == self._stop.seq:
+        if frame.session == self.session:
+            self.epoch = frame.epoch
+        if awaited:
             self._stop = None
             self._events.append(StopAnswered(message, frame.epoch))
 

@@ -26,7 +26,11 @@ class DeviceZone(NamedTuple):
         return self.hard_ceiling_um == 0
 
 
+def digest_text(zones: Iterable[DeviceZone]) -> str:
+    """One line `number:forbidden:hard_ceiling_um` for each zone, no newline at the end."""
+    return "\n".join(f"{zone.number}:{int(zone.forbidden)}:{zone.hard_ceiling_um}" for zone in zones)
+
+
 def digest_of(zones: Iterable[DeviceZone]) -> int:
-    """First eight bytes, little-endian, of the SHA-256 of the lines `number:forbidden:hard_ceiling_um`."""
-    text = "\n".join(f"{zone.number}:{int(zone.forbidden)}:{zone.hard_ceiling_um}" for zone in zones)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+    """First eight bytes, little-endian, of the SHA-256 of `digest_text`."""
+    return int.from_bytes(hashlib.sha256(digest_text(zones).encode()).digest()[:8], "little")
