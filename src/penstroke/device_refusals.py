@@ -138,10 +138,6 @@ _REFUSALS: dict[Reason, Callable[[int], Why]] = {
         "state-changed", "it holds other settings than were believed", "select and set afresh"
     ),
     Reason.NO_TRIGGER: lambda _: _why("no-trigger", "it has no trigger", "start it from here"),
-    Reason.DURATION_RANGE: lambda most: _why(
-        "run-too-long", f"its longest run is {most} ms", "ask for a shorter run"
-    ),
-    Reason.TREATMENT: lambda _: _why("treatment-invalid", "it knows no such treatment", "begin a treatment"),
 }
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from penstroke.ports.control import ControlRequest, ControlSocket
 
 _READ_BYTES = 4096
+_STALE_READS = 16
 LIFT = "needles may be out: lift the pen straight off the skin, and press its own stop key"
 """What to say whenever it is not known that the needles are in."""
 
@@ -69,6 +70,10 @@ class Line:
 
     def open(self) -> HelloAnswer:
         """Say HELLO and wait for the answer. Raises `LinkTimeout`, `ProtocolError` or `VersionMismatch`."""
+        for _ in range(_STALE_READS):
+            # What waits in the port was meant for somebody else; bounded, for a line that never rests.
+            if not self.port.read(_READ_BYTES, 0):
+                break
         self.link.hello(self.port.now_ns())
         outcome = self._await_outcome()
         if isinstance(outcome, SessionOpened):
