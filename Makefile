@@ -23,7 +23,7 @@ $(READY): constraints.txt pyproject.toml scripts/setup.sh
 setup: $(READY) ## the virtual environment, with the tested versions
 
 demo: $(READY) ## treats examples/demo.yaml on a simulated pen, over a real pseudo-terminal
-	@bash scripts/demo.sh
+	@$(BIN)/python scripts/demo.py
 
 test: $(READY) ## the tests
 	$(BIN)/python -m pytest -n auto $(T)
