@@ -348,6 +348,8 @@ class TestOverride:
         for override in (replace(ANNA, by=blank), replace(ANNA, reason=blank)):
             verdict = refusal(check_depth(0.2, at("periorbital", "left", override=override)))
             assert verdict.codes == ("override-invalid",)
+            deeper = refusal(check_depth(0.45, at("periorbital", "left", override=override)))
+            assert deeper.codes == ("override-invalid", "depth-above-limit"), "it raises no ceiling either"
 
     def test_the_screening_factor_then_applies_to_the_hard_ceiling(self, at: At) -> None:
         limit = depth_limit(

@@ -217,7 +217,7 @@ class Hostile:
     def __getattribute__(self, name: str) -> object:
         raise RuntimeError(name)
 
-    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __repr__ = __str__ = __float__ = __int__ = (  # type: ignore[assignment]
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __repr__ = __str__ = __float__ = __int__ = (
         lambda *_: (_ for _ in ()).throw(RuntimeError("no"))
     )
 
@@ -262,7 +262,7 @@ def test_any_object_gets_a_verdict(wish: object, c: Constraints) -> None:
 @given(
     st.builds(
         PenLimits,
-        *(st.integers(-1, 3000) | st.floats() | st.none() | st.booleans() for _ in range(7)),  # type: ignore[arg-type]
+        *(st.integers(-1, 3000) | st.floats() | st.none() | st.booleans() for _ in range(7)),
     ),
     st.integers(-1, 3000) | st.floats() | st.none(),
     WISHES,
