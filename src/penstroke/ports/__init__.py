@@ -36,8 +36,8 @@ class Port(Protocol):
     def read(self, max_bytes: int, timeout_ns: int | None) -> bytes:
         """At least one byte, as soon as there is one, at most `max_bytes`; b"" when `timeout_ns` has passed.
 
-        `timeout_ns` None waits for ever, 0 not at all. b"" comes early when `control` has a request waiting.
-        Raises `LinkLost` when the line has gone or the port is closed.
+        `timeout_ns` None waits for ever, 0 not at all. b"" may come early, and does when `control` has a
+        request waiting: look at the clock. Raises `LinkLost` when the line has gone or the port is closed.
         """
 
     def write(self, data: bytes) -> None:
@@ -47,10 +47,10 @@ class Port(Protocol):
         """
 
     def write_now(self, data: bytes) -> None:
-        """The same at once or not at all: never waits, takes no lock, overtakes what still waits to be sent.
+        """The same for STOP: takes no lock, overtakes what still waits to be sent, waits at most 10 ms.
 
-        For STOP, from any thread and from a signal handler. A frame that it cuts short is lost, which the
-        link repairs. Raises `LinkLost` when the line takes no bytes.
+        From any thread and from a signal handler. (`rfc2217://` cannot overtake and may wait 200 ms.) A frame
+        that it cuts short is lost, which the link repairs. Raises `LinkLost` when the line takes no bytes.
         """
 
     def now_ns(self) -> int:

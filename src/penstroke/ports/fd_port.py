@@ -27,6 +27,10 @@ WRITE_WAIT_NS: Final = 200_000_000
 """How long a write may wait for room. The line moves 11,520 bytes a second and a frame is at most 128 bytes,
 so one that has not moved for 200 ms is dead, and the pen's lease of 300 ms has not yet let go when the host
 knows."""
+URGENT_WAIT_NS: Final = 10_000_000
+"""How long a STOP may wait when the line is full: the act of stopping has to return within 20 ms. On a
+healthy line it waits only where the system serialises two threads writing at the same instant."""
+_LONGEST_READ_NS: Final = 3600 * 10**9
 _DRAIN_STEPS: Final = 10
 _DRAIN_STEP_S: Final = 0.005
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
@@ -73,47 +77,44 @@ class FdPort:
         return time.monotonic_ns()
 
     def read(self, max_bytes: int, timeout_ns: int | None) -> bytes:
-        deadline_ns = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
-        timeout_ms = None if timeout_ns is None else timeout_ns / 1_000_000
-        while True:
-            ready = self._readable.poll(timeout_ms)
-            if not ready:
-                return b""
-            if self._closed:
-                raise self._lost(None)
-            events = dict(ready).get(self._fd, 0)
-            if not events:
-                return b""
+        if timeout_ns is None:
+            ready = self._readable.poll()
+        else:
+            # A negative time would wait for ever, and one of weeks is more than the system takes.
+            ready = self._readable.poll(min(max(timeout_ns, 0), _LONGEST_READ_NS) / 1_000_000)
+        if self._closed:
+            raise self._lost(None)
+        for fd, events in ready:
+            if fd != self._fd:
+                continue
             try:
-                data = os.read(self._fd, max_bytes)
+                data = os.read(fd, max_bytes)
             except BlockingIOError:
-                # Another program took the bytes: wait on, unless the line is gone and will never be readable.
+                # Another program took the bytes; unless the line has gone, there will be others.
                 if events & _GONE:
                     raise self._lost(None) from None
+                return b""
             except OSError as error:
                 raise self._lost(error) from error
-            else:
-                if not data:
-                    raise self._lost(None)
-                return data
-            if deadline_ns is not None:
-                timeout_ms = max(0, deadline_ns - time.monotonic_ns()) / 1_000_000
+            if not data:
+                raise self._lost(None)
+            return data
+        return b""
 
     def write(self, data: bytes) -> None:
         overtaken = self._overtaken
         sent = self._write_some(data)
         if sent < len(data):
-            self._write_rest(memoryview(data)[sent:], overtaken)
+            self._write_rest(memoryview(data)[sent:], WRITE_WAIT_NS, overtaken)
 
     def write_now(self, data: bytes) -> None:
         # Any change will do, so two threads that both read the same number are no harm.
         self._overtaken += 1
-        if self._write_some(data) == len(data):
-            return
-        # Full, so the pen has taken nothing for a while: drop what waits there, all of it older than this.
-        self._drop_output()
-        if self._write_some(data) != len(data):
-            raise self._full(0)
+        if self._write_some(data) < len(data):
+            # Full, so the pen has taken nothing for a while: drop what waits there, all of it older than
+            # this.
+            self._drop_output()
+            self._write_rest(memoryview(data), URGENT_WAIT_NS, self._overtaken)
 
     def close(self) -> None:
         if not self._closed:
@@ -129,22 +130,24 @@ class FdPort:
         except OSError as error:
             raise self._lost(error) from error
 
-    def _write_rest(self, rest: memoryview, overtaken: int) -> None:
+    def _write_rest(self, rest: memoryview, wait_ns: int, overtaken: int) -> None:
         writable = select.poll()
         writable.register(self._fd, select.POLLOUT)
         writable.register(self._dead, 0)
-        deadline_ns = time.monotonic_ns() + WRITE_WAIT_NS
-        while rest:
-            left_ns = deadline_ns - time.monotonic_ns()
-            if left_ns <= 0:
-                raise self._full(WRITE_WAIT_NS)
-            writable.poll(left_ns / 1_000_000)
+        deadline_ns = time.monotonic_ns() + wait_ns
+        while True:
             if self._closed:
                 raise self._lost(None)
             if self._overtaken != overtaken:
                 # A STOP went out meanwhile: the rest of this frame would only be noise behind it.
                 return
             rest = rest[self._write_some(rest) :]
+            left_ns = deadline_ns - time.monotonic_ns()
+            if not rest:
+                return
+            if left_ns <= 0:
+                raise self._full(wait_ns)
+            writable.poll(left_ns / 1_000_000)
 
     def _drop_output(self) -> None:
         if self._is_tty:

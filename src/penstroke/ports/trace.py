@@ -12,7 +12,7 @@ import json
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TextIO
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from penstroke.errors import PlanError
 
@@ -24,12 +24,8 @@ BLACK_BOX_CHUNKS: Final = 64
 """About a second of a running pen: 20 telemetry frames and 20 beats, and room for what led to an error."""
 
 
-class Chunk(NamedTuple):
-    """Bytes as they were written (`>`) or read (`<`) in one piece."""
-
-    t_ns: int
-    direction: str
-    data: bytes
+Chunk = tuple[int, str, bytes]
+"""When, in which direction (`>` written, `<` read), and the bytes of one piece."""
 
 
 class BarePort(Protocol):
@@ -81,7 +77,7 @@ class RecordedPort:
     def write_now(self, data: bytes) -> None:
         # First the bytes, and never the disk: the trace gets its line from the next read or write.
         self.port.write_now(data)
-        chunk = Chunk(self.now_ns(), ">", data)
+        chunk = (self.now_ns(), ">", data)
         self._chunks.append(chunk)
         if self._trace is not None:
             self._untraced.append(chunk)
@@ -100,7 +96,7 @@ class RecordedPort:
         return decoded(tuple(self._chunks), cut=len(self._chunks) == BLACK_BOX_CHUNKS)
 
     def _note(self, direction: str, data: bytes) -> None:
-        chunk = Chunk(self.now_ns(), direction, data)
+        chunk = (self.now_ns(), direction, data)
         self._chunks.append(chunk)
         trace = self._trace
         if trace is not None:
@@ -146,7 +142,7 @@ def decoded(chunks: tuple[Chunk, ...], *, cut: bool) -> tuple[str, ...]:
     open_frames = {">": b"", "<": b""}
     beginning_missing = {">": cut, "<": cut}
     lines: list[str] = []
-    last_ns = chunks[-1].t_ns if chunks else 0
+    last_ns = chunks[-1][0] if chunks else 0
     for t_ns, direction, data in chunks:
         head = f"{(t_ns - last_ns) / 1e9:+.3f} s {direction}"
         *whole, open_frames[direction] = (open_frames[direction] + data).split(b"\0")
