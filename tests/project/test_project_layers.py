@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+import penstroke
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,3 +38,51 @@ def test_importing_costs_little(package: str) -> None:
     outcome = python(f"import sys, {package}; print([m for m in {HEAVY!r} if m in sys.modules])")
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.strip() == "[]", f"import {package} pulls in heavy modules; import them on use"
+
+
+PUBLIC = [
+    "DeviceFault",
+    "LimitsError",
+    "LinkError",
+    "LinkLost",
+    "LinkTimeout",
+    "Override",
+    "Pen",
+    "PenError",
+    "PenStatus",
+    "PlanError",
+    "PortBusy",
+    "PortDenied",
+    "PortError",
+    "PortMissing",
+    "ProtocolError",
+    "RecordError",
+    "Refused",
+    "Sample",
+    "Stopped",
+    "Strokes",
+    "TreatmentPlan",
+    "VersionMismatch",
+    "check",
+    "connect",
+    "estimate",
+    "load_plan",
+]
+
+
+def test_the_public_names_stay() -> None:
+    """A name that goes breaks somebody's program: to change this list is to change the changelog too."""
+    assert sorted(penstroke.__all__) == PUBLIC
+    assert set(PUBLIC) <= set(dir(penstroke))
+    for name in PUBLIC:
+        assert getattr(penstroke, name).__name__ == name
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'connekt'"):
+        _ = penstroke.connekt
+
+
+def test_the_version_is_said_once() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert penstroke.__version__ == project["version"]
