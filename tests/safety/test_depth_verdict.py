@@ -399,6 +399,8 @@ def test_scopes_say_what_must_be_known(at: At) -> None:
     unknown = {"pen": None, "cartridge_length_um": None, "held_um": None}
     plan = allowed(check_depth(0.33, at("chin", scope=Scope.PLAN, **unknown)))
     assert plan.scope is Scope.PLAN, "so that it can be kept from a device"
+    (finer,) = refusal(check_depth(0.3005, at("chin", scope=Scope.PLAN, **unknown))).reasons
+    assert (finer.code, finer.message) == ("depth-off-step", "0.3005 mm on chin is finer than a micrometre")
     assert refusal(check_depth(0.33, at("chin", scope=Scope.SELECT, **unknown))).codes == ("limit-missing",)
     select = depth_limit(at("chin", scope=Scope.SELECT, cartridge_length_um=None, held_um=None))
     assert isinstance(select, DepthLimit)

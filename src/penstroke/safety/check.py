@@ -191,5 +191,8 @@ def _off_step(wish: Wish, label: str, gathered: Gathered, facts: _Facts, deepest
     below = min(wish.num * _UM_PER_MM // (wish.den * step) * step, deepest)
     fits = below >= max(gathered.shallowest_um, step)
     hint = f"the next step below is {mm(below)} mm" if fits else ""
-    message = f"{wish_mm(wish)} mm on {label} is not on the pen's step of {mm(step)} mm (set by: device)"
+    depth = f"{wish_mm(wish)} mm on {label}"
+    if step == 1:  # no pen is known, or it does every micrometre
+        return facts.reason("depth-off-step", f"{depth} is finer than a micrometre", hint, None, None)
+    message = f"{depth} is not on the pen's step of {mm(step)} mm (set by: device)"
     return facts.reason("depth-off-step", message, hint, LimitSource.DEVICE, None)
