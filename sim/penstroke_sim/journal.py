@@ -1,8 +1,8 @@
 """The journal: what really happened in the simulated pen, one entry an event.
 
-Entries are dictionaries `{"t": seconds, "event": name, ...}`; `line` is their one canonical form. Nothing in an
-entry depends on anything but seed and input, unless a wall clock is given: same seed and same input make the
-same journal, byte for byte.
+Entries are dictionaries `{"t": seconds, "event": name, ...}`; `line` is their one canonical form. Nothing in
+an entry depends on anything but seed and input, unless a wall clock is given: same seed and same input make
+the same journal, byte for byte.
 """
 
 from __future__ import annotations

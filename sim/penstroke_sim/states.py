@@ -1,4 +1,4 @@
-"""The states of a pen: one table, read by the firmware, the specification and the drawing in the documentation.
+"""The states of a pen: one table, read by the firmware, the specification and the drawing in the docs.
 
 Rules in words:
 
@@ -46,7 +46,7 @@ class Trigger(Enum):
 
 
 _STAY: Final = (Trigger.HELLO, Trigger.BYE, Trigger.STOP, Trigger.STOP_KEY)
-_TO_IDLE: Final = {trigger: State.IDLE for trigger in (*_STAY, Trigger.ZONE, Trigger.LIMIT)}
+_TO_IDLE: Final = dict.fromkeys((*_STAY, Trigger.ZONE, Trigger.LIMIT), State.IDLE)
 
 TABLE: Final[dict[State, dict[Trigger, State]]] = {
     State.BOOT: {
