@@ -1,0 +1,1 @@
+"""The command line. It only talks: everything it does, the library does."""

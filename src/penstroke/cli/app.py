@@ -1,0 +1,179 @@
+"""What every command shares: its options, the settings, the signals, and the pen opened late."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstroke.interrupts import Interrupts
+
+if TYPE_CHECKING:
+    from penstroke.config import Config
+    from penstroke.pen import Pen
+    from penstroke.ports import Port
+    from penstroke.ports.discovery import UsbId
+    from penstroke.safety import ClinicProfile
+
+
+@dataclass(slots=True)
+class App:
+    """The state of one call of `penstroke`."""
+
+    interrupts: Interrupts
+    json: bool = False
+    debug: bool = False
+    trace: Path | None = None
+    flags: dict[str, str | None] = field(default_factory=dict)
+    """Settings given on the command line."""
+    pen_let_go: bool = False
+    """A pen was held, and was left stopped and retracted."""
+    _config: Config | None = None
+
+    @property
+    def config(self) -> Config:
+        """The settings, read on first use. Raises `PlanError` where the file is wrong."""
+        if self._config is None:
+            from penstroke.config import load_config
+
+            self._config = load_config(os.environ, self.flags)
+        return self._config
+
+    @property
+    def port(self) -> str:
+        """The port in force: a path, a URL, `serial:NUMBER` or `auto`."""
+        return str(self.config["port"])
+
+    def usb_ids(self) -> tuple[UsbId, ...]:
+        """The USB identities to look for. Raises `PlanError` (`config-invalid`) for one that is none."""
+        from penstroke.errors import PlanError
+        from penstroke.ports.discovery import DEFAULT_USB_IDS, UsbId
+
+        try:
+            return (*DEFAULT_USB_IDS, *map(UsbId.parse, self.config["usb_ids"]))
+        except ValueError as problem:
+            file = self.config.file
+            message = f"the configuration {file} is wrong: usb_ids: {problem}"
+            raise PlanError(message, code="config-invalid", hint="correct the file") from problem
+
+    def open_port(self) -> Port:
+        """The port in force, opened."""
+        from penstroke.ports.opening import open_port
+
+        return open_port(self.port, usb_ids=self.usb_ids(), trace=self.trace)
+
+    def clinic(self) -> ClinicProfile:
+        """The clinic's profile beside the configuration, or the one that sets nothing where there is none."""
+        from penstroke.data import clinic_profile
+        from penstroke.safety import NO_CLINIC
+
+        file = self.config.clinic_file
+        # lexists: a profile behind a dangling link is missing, not absent, and nothing moves without it.
+        return clinic_profile(file) if os.path.lexists(file) else NO_CLINIC
+
+
+def current(ctx: click.Context) -> App:
+    """The `App` of this call."""
+    app = ctx.find_root().obj
+    if not isinstance(app, App):
+        raise TypeError("the command line was not started by its runner")
+    return app
+
+
+def _set_flag(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    def keep(ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        app = current(ctx)
+        if not value:
+            return value
+        if name == "port":
+            app.flags["port"] = value
+        else:
+            setattr(app, name, Path(value) if name == "trace" else value)
+        return value
+
+    return keep
+
+
+def shared_options() -> list[click.Parameter]:
+    """The options that may stand before the command or after it."""
+    return [
+        click.Option(
+            ["--port"],
+            metavar="PORT",
+            expose_value=False,
+            callback=_set_flag("port"),
+            help="Device path, pyserial URL, sim://..., serial:NUMBER, or auto (also PENSTROKE_PORT).",
+        ),
+        click.Option(
+            ["--json"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set_flag("json"),
+            help="JSON on stdout, and errors as JSON on stderr.",
+        ),
+        click.Option(
+            ["--trace"],
+            metavar="FILE",
+            type=click.Path(dir_okay=False),
+            expose_value=False,
+            callback=_set_flag("trace"),
+            help="Write every byte on the line to FILE.",
+        ),
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set_flag("debug"),
+            help="Show a traceback when something unforeseen happens.",
+        ),
+    ]
+
+
+class PenCommand(click.Command):
+    """A command that also takes the shared options after its name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(shared_options())
+
+
+class PenGroup(click.Group):
+    """A group of such commands."""
+
+    command_class = PenCommand
+
+
+@contextmanager
+def open_pen(
+    app: App, *, port: Port | None = None, treatment: int | None = None, observe: bool = False
+) -> Iterator[Pen]:
+    """The pen at the port in force, or at one opened already; see `penstroke.connect`.
+
+    While it is open a signal stops the needles and is noticed by `app.interrupts.check()`.
+    """
+    from penstroke.connecting import connect
+
+    app.interrupts.check()
+    clinic = app.clinic()
+    pen = connect(port or app.open_port(), treatment=treatment, clinic=clinic, observe=observe)
+    with app.interrupts.stopping(pen.demand_stop), pen:
+        yield pen
+    app.pen_let_go = True
+    app.interrupts.check()
+
+
+def complete_zones(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    """Zone names for the shell's completion."""
+    from penstroke.data import zone_table
+
+    return [zone.name for zone in zone_table() if zone.name.startswith(start)]
+
+
+def complete_sides(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    """The two sides for the shell's completion."""
+    return [side for side in ("left", "right") if side.startswith(start)]

@@ -1,0 +1,108 @@
+"""What is printed, and where: data on stdout, talk on stderr. No colour: state is said in words."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+from penstroke.interrupts import Interrupted
+
+OUTPUT_CLOSED = "nobody reads the output any more"
+
+_REDRAW_S = 0.05
+"""A live line on a terminal changes at most 20 times a second: eyes and slow serial consoles do no better."""
+_SPARSE_S = 5.0
+"""Without a terminal that can redraw, one line of progress for so many seconds of needling."""
+
+
+def survive_narrow_encodings() -> None:
+    """Let a terminal that cannot show a sign (a micro, a degree) show something else instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def json_line(content: dict[str, Any]) -> str:
+    """The object as JSON on one line."""
+    return json.dumps(content, allow_nan=False, ensure_ascii=False)
+
+
+def emit(content: dict[str, Any]) -> None:
+    """One JSON object, one line, on stdout, at once."""
+    _write(sys.stdout, json_line(content) + "\n")
+
+
+def show(text: str) -> None:
+    """Data for a person, on stdout."""
+    _write(sys.stdout, text + "\n")
+
+
+def say(text: str) -> None:
+    """Talk: progress, messages, errors, on stderr."""
+    _write(sys.stderr, text + "\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as problem:
+        # A reader that went away, or a terminal that was closed, is a wish to end: the needles stop first.
+        if problem.errno in (errno.EPIPE, errno.EIO):
+            raise Interrupted(OUTPUT_CLOSED) from problem
+        raise
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell; the last one is not padded."""
+    lines = [list(headers), *[list(row) for row in rows]]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def minutes(seconds: float) -> str:
+    """`0:07`, `12:30`: minutes and whole seconds, rounded up so that nothing left reads `0:00`."""
+    whole = -int(-seconds // 1)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+class LiveLine:
+    """One line on stderr that changes in place on a terminal, and now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._redraws = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._shown_at_s: float | None = None
+        self._width = 0
+
+    def update(self, text: str, at_s: float) -> None:
+        """Show `text`; `at_s` is the pen's own time, by which the sparse lines are counted."""
+        # On a terminal the wall decides, so that a treatment on virtual time does not flood it.
+        clock_s, least_s = (time.monotonic(), _REDRAW_S) if self._redraws else (at_s, _SPARSE_S)
+        if self._shown_at_s is not None and 0 <= clock_s - self._shown_at_s < least_s:
+            return
+        self._shown_at_s = clock_s
+        if not self._redraws:
+            say(text)
+            return
+        text = text[: shutil.get_terminal_size().columns - 1]
+        _write(sys.stderr, "\r" + text.ljust(self._width))
+        self._width = len(text)
+
+    def end(self, text: str = "") -> None:
+        """Leave the line: with `text` in its place, or as it stands."""
+        if self._redraws and self._width:
+            _write(sys.stderr, "\r" + text.ljust(self._width) + "\n" if text else "\n")
+        elif text:
+            say(text)
+        self._width = 0
+        self._shown_at_s = None

@@ -1,0 +1,57 @@
+"""Asking a person, while the pen's line is kept served: a stop asked for elsewhere must still get through."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from penstroke.cli.errors import UsageProblem
+from penstroke.cli.output import say
+from penstroke.interrupts import Interrupted
+
+_LOOK_S = 0.02
+_LONGEST_LINE = 1024
+
+
+def ask(question: str, answers: Sequence[str], *, meanwhile: Callable[[], None], flag: str) -> str:
+    """Put the question until one of `answers` is typed, a whole word or its first letter.
+
+    `meanwhile` is called some twenty times a second; it serves the pen and raises to end the waiting. Without
+    a terminal to answer on this is an error that names `flag`. A closed input counts as an interrupt.
+    """
+    if not sys.stdin.isatty():
+        raise UsageProblem(
+            "this needs an answer, and the input is no terminal", code="needs-terminal", hint=flag
+        )
+    # What was typed before the question was put does not answer it: a stray key must not start needles.
+    with suppress(termios.error):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    while True:
+        say(question)
+        given = _line(meanwhile).strip().lower()
+        for answer in answers:
+            if given in (answer, answer[0]):
+                return answer
+        say(f"  answer {' or '.join(answers)}")
+
+
+def _line(meanwhile: Callable[[], None]) -> str:
+    """One line from the terminal, read past Python's own buffer so that `select` tells the truth."""
+    fd = sys.stdin.fileno()
+    typed = b""
+    while not typed.endswith(b"\n"):
+        meanwhile()
+        if not select.select([fd], [], [], _LOOK_S)[0]:
+            continue
+        try:
+            got = os.read(fd, _LONGEST_LINE)
+        except OSError as gone:
+            raise Interrupted("the terminal was closed") from gone
+        if not got or len(typed) > _LONGEST_LINE:
+            raise Interrupted("end of input")
+        typed += got
+    return typed.decode("utf-8", "replace")

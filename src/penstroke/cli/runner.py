@@ -1,0 +1,158 @@
+"""Runs one command: finds it, calls it, and turns whatever comes back into an exit code and a sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import suppress
+from importlib import import_module
+
+import click
+
+from penstroke.cli import errors
+from penstroke.cli.app import App, PenGroup, shared_options
+from penstroke.cli.output import OUTPUT_CLOSED, json_line, survive_narrow_encodings
+from penstroke.errors import PenError, Stopped
+from penstroke.interrupts import Interrupted, Interrupts
+
+COMMANDS: dict[str, str] = {
+    "devices": "devices",
+    "status": "status",
+    "zones": "zones",
+    "set": "set",
+    "run": "run",
+    "stop": "stop",
+    "monitor": "monitor",
+    "faults": "faults",
+    "plan": "plan",
+    "treat": "treat",
+    "records": "records",
+    "config": "config",
+    "diagnose": "diagnose",
+    "completion": "completion",
+}
+"""Each command and the module of `penstroke.cli.commands` that holds it, as `command`."""
+
+
+class _LazyGroup(PenGroup):
+    """Imports the module of a command when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        found = import_module(f"penstroke.cli.commands.{module}").command
+        return found if isinstance(found, click.Command) else None
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from penstroke.cli.main import main
+
+        main(["--version"])
+        ctx.exit(0)
+
+
+root = _LazyGroup(
+    name="penstroke",
+    help=(
+        "Control a motorised microneedling pen.\n\n"
+        "Needles move only while this program keeps asking for it: Ctrl-C stops and retracts, and so does "
+        "the pen's own stop key."
+    ),
+    params=[
+        *shared_options(),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="Show the version.",
+        ),
+    ],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+
+
+def run(args: list[str]) -> int:
+    """Run the command line; the exit code."""
+    survive_narrow_encodings()
+    with Interrupts() as interrupts:
+        app = App(interrupts)
+        try:
+            code = _call(app, args)
+            sys.stdout.flush()
+            return code
+        except Interrupted as interrupted:
+            return _interrupted(app, args, interrupted.why)
+        except BrokenPipeError:
+            return _interrupted(app, args, OUTPUT_CLOSED)
+
+
+def _call(app: App, args: list[str]) -> int:
+    try:
+        result = root.main(args, prog_name="penstroke", standalone_mode=False, obj=app)
+        return result if isinstance(result, int) else errors.DONE
+    except click.exceptions.NoArgsIsHelpError as problem:
+        problem.show()
+        return errors.USAGE
+    except click.ClickException as problem:
+        return _usage(app, args, problem)
+    except PenError as error:
+        if app.interrupts.why and isinstance(error, errors.BY_OUR_OWN_STOP):
+            raise Interrupted(app.interrupts.why) from error
+        _report(app, args, error)
+        return errors.exit_code(error)
+    except click.Abort as abort:
+        raise Interrupted("end of input") from abort
+    except BrokenPipeError:
+        raise
+    except Exception as bug:
+        if app.debug:
+            traceback.print_exc()
+        message = f"something unforeseen happened: {type(bug).__name__}: {bug}"
+        hint = "this is a bug: run it again with --debug and report what is shown"
+        _report(app, args, PenError(message, code="internal", hint=hint))
+        return errors.BUG
+
+
+def _usage(app: App, args: list[str], problem: click.ClickException) -> int:
+    ctx = getattr(problem, "ctx", None)
+    command = ctx.command_path if ctx is not None else "penstroke"
+    hint = f"`{command} --help` shows how it is called"
+    _report(app, args, errors.UsageProblem(problem.format_message(), hint=hint))
+    return errors.USAGE
+
+
+def _interrupted(app: App, args: list[str], why: str) -> int:
+    message = f"interrupted ({why})"
+    if app.pen_let_go:
+        message += "; the needles are stopped and retracted"
+    _report(app, args, Stopped(message, code="interrupted"))
+    if why == OUTPUT_CLOSED:
+        _abandon_stdout()
+    return errors.INTERRUPTED
+
+
+def _report(app: App, args: list[str], error: PenError) -> None:
+    # A call that could not even be parsed has set nothing: then the words themselves are looked at.
+    lines = (
+        [json_line(errors.error_object(error))] if app.json or "--json" in args else errors.error_lines(error)
+    )
+    # With the terminal gone there is nobody to tell; the exit code still says it.
+    with suppress(OSError):
+        for line in lines:
+            sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def _abandon_stdout() -> None:
+    """Python flushes stdout once more at its end; into nothing, where the reader has gone."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
