@@ -1,0 +1,149 @@
+"""Serving one simulated pen to other processes, level with the wall clock: one thread, one loop, no sleep.
+
+Each turn: let the world catch up, hand out what it says, wait until the host speaks or the world has
+something due, and let the world catch up again before the host's bytes go in: they arrive when they arrived.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from penstroke_sim.endpoints import Endpoint, PtyEndpoint, TcpEndpoint
+from penstroke_sim.expect import History, Judgement
+from penstroke_sim.journal import Entry, Journal, line
+from penstroke_sim.pacing import Pacer
+from penstroke_sim.profiles import Profile
+from penstroke_sim.scenario import Scenario
+from penstroke_sim.world import World
+
+LONGEST_WAIT_S: Final = 1.0
+LONGEST_BACKLOG_NS: Final = 20_000_000
+"""A host that writes faster than the line carries is made to wait, as a real port makes it: past this much
+that is still on its way, no more is read from it."""
+BACKLOG_WAIT_S: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What to serve, and where: `tcp` (host, port), or a pseudo-terminal with an optional lasting name."""
+
+    profile: Profile
+    seed: int
+    scenario: Scenario
+    speed: float
+    tcp: tuple[str, int] | None
+    link: Path | None
+    journal: TextIO | None
+
+
+def serve(
+    serving: Serving, *, ready: Callable[[dict[str, Any]], None], done: Callable[[], bool]
+) -> list[Judgement]:
+    """Serve until `done()`; what came of the scenario's expectations by then.
+
+    `ready` is called with the line to announce as soon as a host can open the port, and again if a cut line
+    comes back under another name. Raises `PortTaken`.
+    """
+    history = History()
+    began_s = time.time()
+    journal = Journal(sink=lambda entry: _record(entry, history, serving.journal), wall=lambda: began_s)
+    world = World(profile=serving.profile, seed=serving.seed, scenario=serving.scenario, journal=journal)
+    # Device time and wall time run in step from here on, so the label is worked out from device time: it is
+    # true even for what a stopped server catches up with later.
+    journal.wall = lambda: began_s + world.now_ns / 1e9 / serving.speed
+    pacer = Pacer(world, speed=serving.speed)
+    with ExitStack() as stack, _woken_by_signals() as woken:
+        selector = stack.enter_context(selectors.DefaultSelector())
+        selector.register(woken, selectors.EVENT_READ)
+        deaf = stack.enter_context(selectors.DefaultSelector())
+        deaf.register(woken, selectors.EVENT_READ)
+        endpoint: Endpoint
+        if serving.tcp is not None:
+            endpoint = TcpEndpoint(selector, *serving.tcp)
+        else:
+            endpoint = PtyEndpoint(selector, serving.link)
+        stack.callback(endpoint.unplug)
+        announced = ""
+        plugged = False
+        line_free_ns = 0
+        while not done():
+            pacer.catch_up()
+            if world.line_up != plugged:
+                plugged = world.line_up
+                endpoint.plug() if plugged else endpoint.unplug()
+                if plugged and endpoint.port != announced:
+                    announced = endpoint.port
+                    ready(_announcement(serving, announced))
+            said = world.take_output()
+            if said:
+                endpoint.send(said)
+            # The journal has been handed to the sink; a pen that serves for days must not grow.
+            journal.entries.clear()
+            wait_s = pacer.wait_s(endpoint.poll_s or LONGEST_WAIT_S)
+            if line_free_ns - world.now_ns > LONGEST_BACKLOG_NS:
+                deaf.select(min(wait_s, BACKLOG_WAIT_S))
+                continue
+            selector.select(wait_s)
+            pacer.catch_up()
+            heard = endpoint.receive()
+            if heard:
+                world.host_sends(heard)
+                line_free_ns = max(line_free_ns, world.now_ns) + len(heard) * serving.profile.byte_ns
+        pacer.catch_up()
+    return history.judge(serving.scenario.expect, world.now_ns)
+
+
+def _announcement(serving: Serving, port: str) -> dict[str, Any]:
+    return {
+        "port": port,
+        "pid": os.getpid(),
+        "simulated": True,
+        "profile": serving.profile.name,
+        "seed": serving.seed,
+    }
+
+
+def _record(entry: Entry, history: History, file: TextIO | None) -> None:
+    history.note(entry)
+    if file is not None:
+        file.write(line(entry) + "\n")
+        file.flush()
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[socket.socket]:
+    """A socket that becomes readable when a signal arrives: a waiting selector would sleep on otherwise."""
+    reader, writer = socket.socketpair()
+    for end in (reader, writer):
+        end.setblocking(False)
+    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(before)
+        reader.close()
+        writer.close()
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[Callable[[], bool]]:
+    """Gives a function that tells whether SIGTERM, SIGINT or SIGHUP has asked this process to end."""
+    asked: list[int] = []
+    before = {
+        number: signal.signal(number, lambda got, frame: asked.append(got))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    }
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
