@@ -248,7 +248,7 @@ def _streams() -> Iterator[dict[str, Any]]:
     yield row("1000 bytes of line noise without a delimiter, then good", b"\xa5" * 1000 + stop, halt, long=1)
     yield row("126 bytes without a delimiter are not yet too long", b"\xff" * 126 + stop, halt, cobs=1)
     yield row("127 bytes without a delimiter are", b"\xff" * 127 + stop, halt, long=1)
-    yield row("STOP inside the wreck of another frame", first[:7] + stop + first[7:], halt, cobs=2)
+    yield row("STOP inside the wreck of another frame", first[:7] + stop + first[7:], halt, short=2)
     yield row("telemetry with zero bytes in it", telemetry + telemetry, told, told)
     yield row("a repeated frame is two frames", first + first, one, one)
 
