@@ -78,7 +78,9 @@ class Strokes:
         """START was answered: the needles move."""
         now_ns = self._line.port.now_ns()
         self._believed = State.RUNNING
-        self._begun_ns = self._moving_since_ns = now_ns
+        self._begun_ns = self._moving_since_ns = self._heard_ns = now_ns
+        # A reading that came before this answer is of a pen that was only armed.
+        self._line.fresh.clear()
 
     def commanded(self, depth_um: int, rate_dhz: int) -> None:
         """The pen was told these settings; readings are judged against them from now on."""
