@@ -21,9 +21,15 @@ def runtime_dir() -> Path:
     if override:
         folder = Path(override)
     else:
+        import warnings
+
         from platformdirs import user_runtime_path
 
-        folder = user_runtime_path("penstroke")
+        with warnings.catch_warnings():
+            # It warns where the system has no such place and it takes a temporary folder instead; whether that
+            # folder is ours alone is looked at below.
+            warnings.simplefilter("ignore")
+            folder = user_runtime_path("penstroke")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         facts = folder.stat()
