@@ -26,8 +26,8 @@ def runtime_dir() -> Path:
         from platformdirs import user_runtime_path
 
         with warnings.catch_warnings():
-            # It warns where the system has no such place and it takes a temporary folder instead; whether that
-            # folder is ours alone is looked at below.
+            # It warns where the system has no such place and a temporary folder is taken instead; whether
+            # that folder is ours alone is looked at below.
             warnings.simplefilter("ignore")
             folder = user_runtime_path("penstroke")
     try:
