@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from penstroke_protocol.link import MS
 from penstroke_protocol.messages import MAJOR, MOTION_HASH, Feature
 from penstroke_protocol.zone_table import ZONE_DIGEST
 from penstroke_sim.cartridge import Cartridge
 from penstroke_sim.errors import ScenarioError
+from penstroke_sim.injection import Apply, Injectable, Param, checked
 from penstroke_sim.wire import Channel, Hurt
 
 if TYPE_CHECKING:
@@ -24,29 +25,8 @@ if TYPE_CHECKING:
 DIRECTIONS: Final = ("both", "to-device", "to-host")
 
 
-class Param(NamedTuple):
-    """One parameter. Its type is that of its default; `low` and `high` bound a number, both inclusive."""
-
-    default: bool | int | float | str | None
-    doc: str
-    low: float = 0
-    high: float = 2**64 - 1
-    choices: tuple[str, ...] = ()
-
-
-class Injectable(NamedTuple):
-    """One thing that can be injected."""
-
-    name: str
-    doc: str
-    params: Mapping[str, Param]
-    apply: Callable[[World, Mapping[str, Any]], None]
-
-
 CATALOGUE: Final[dict[str, Injectable]] = {}
 """Everything that can be injected, by name."""
-
-Apply = Callable[["World", Mapping[str, Any]], None]
 
 
 def _injectable(name: str, doc: str, **params: Param) -> Callable[[Apply], Apply]:
@@ -67,32 +47,10 @@ def check_injection(name: str, params: Mapping[str, object]) -> tuple[Injectable
             known = ", ".join(injectable.params) or "none"
             raise ScenarioError(f"{name} has no parameter {given!r}: its parameters are {known}")
     values = {
-        key: _checked(f"{name}: {key}", param, params[key]) if key in params else param.default
+        key: checked(f"{name}: {key}", param, params[key]) if key in params else param.default
         for key, param in injectable.params.items()
     }
     return injectable, values
-
-
-def _checked(where: str, param: Param, value: object) -> Any:
-    default = param.default
-    if isinstance(default, bool):
-        if not isinstance(value, bool):
-            raise ScenarioError(f"{where} is true or false, not {value!r}")
-        return value
-    if isinstance(default, str):
-        if not isinstance(value, str) or (param.choices and value not in param.choices):
-            wanted = f"one of {', '.join(param.choices)}" if param.choices else "text"
-            raise ScenarioError(f"{where} is {wanted}, not {value!r}")
-        if not value.isascii() or not value.isprintable() or len(value) > 16:
-            raise ScenarioError(f"{where} is at most 16 printable ASCII characters, not {value!r}")
-        return value
-    numbers = int | float if isinstance(default, float) else int
-    if isinstance(value, bool) or not isinstance(value, numbers):
-        wanted = "a number" if isinstance(default, float) else "a whole number"
-        raise ScenarioError(f"{where} is {wanted}, not {value!r}")
-    if not param.low <= value <= param.high:
-        raise ScenarioError(f"{where} is from {param.low:g} to {param.high:g}, not {value!r}")
-    return value
 
 
 OFF: Final = Param(False, "true takes it back")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from penstroke_protocol.explain import kebab
 from penstroke_protocol.link import MS
 from penstroke_protocol.messages import (
     Arm,
@@ -21,7 +22,6 @@ from penstroke_protocol.messages import (
     Feature,
     GetCartridge,
     GetStatus,
-    Kind,
     LowerCeiling,
     Reason,
     Release,
@@ -35,15 +35,13 @@ from penstroke_protocol.messages import (
     State,
     Status,
 )
-from penstroke_protocol.zone_table import ZONES
-from penstroke_sim import trips
+from penstroke_sim import report, trips
+from penstroke_sim.core import ZONE_BY_NUMBER, Core
 from penstroke_sim.states import Trigger
 
 if TYPE_CHECKING:
     from penstroke_sim.firmware import Firmware
 
-ZONE_BY_NUMBER: Final = {zone.number: zone for zone in ZONES}
-"""The device's own table of hard ceilings."""
 DEEP_UM: Final = 1000
 SLOWEST_DEEP_DHZ: Final = 800
 """Proposed: from 1.0 mm down not slower than 80 Hz, because deep and slow tears."""
@@ -52,7 +50,7 @@ BATTERY_LOW_PCT: Final = 10
 """Proposed: below it nothing is armed, so that a battery trip in a run is rare."""
 
 Objection = tuple[Reason, int]
-Check = Callable[["Firmware", Any, int], Objection | None]
+Check = Callable[[Core, Any, int], Objection | None]
 LIMITS: Final = frozenset(
     {
         Reason.ZONE_FORBIDDEN,
@@ -68,22 +66,16 @@ LIMITS: Final = frozenset(
 """What a firmware that ignores limits does not object to."""
 
 
-def is_reply(encoded: bytes) -> bool:
-    """Whether an encoded frame (without its delimiters) is an answer or a refusal. The kind is never zero, so
-    it lies open behind the first COBS code."""
-    return encoded[1] in (Kind.ANSWER, Kind.REFUSAL)
-
-
 # -- checks -------------------------------------------------------------------------------------------------
 
 
-def _no_fault(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    return (Reason.FAULT_LATCHED, fw.faults) if fw.faults else None
+def _no_fault(core: Core, request: Any, now_ns: int) -> Objection | None:
+    return (Reason.FAULT_LATCHED, core.faults) if core.faults else None
 
 
 def _state_in(*states: State) -> Check:
-    def check(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-        return None if fw.state in states else (Reason.WRONG_STATE, fw.state)
+    def check(core: Core, request: Any, now_ns: int) -> Objection | None:
+        return None if core.state in states else (Reason.WRONG_STATE, core.state)
 
     return check
 
@@ -92,60 +84,60 @@ _awake = _state_in(State.IDLE, State.ARMED, State.RUNNING)
 _booted = _state_in(State.IDLE, State.ARMED, State.RUNNING, State.FAULT)
 
 
-def _zone_known(fw: Firmware, request: SelectZone, now_ns: int) -> Objection | None:
+def _zone_known(core: Core, request: SelectZone, now_ns: int) -> Objection | None:
     return None if request.zone in ZONE_BY_NUMBER else (Reason.ZONE_UNKNOWN, request.zone)
 
 
-def _zone_allowed(fw: Firmware, request: SelectZone, now_ns: int) -> Objection | None:
+def _zone_allowed(core: Core, request: SelectZone, now_ns: int) -> Objection | None:
     return (Reason.ZONE_FORBIDDEN, request.zone) if ZONE_BY_NUMBER[request.zone].forbidden else None
 
 
-def _side_fits(fw: Firmware, request: SelectZone, now_ns: int) -> Objection | None:
+def _side_fits(core: Core, request: SelectZone, now_ns: int) -> Objection | None:
     sided = ZONE_BY_NUMBER[request.zone].sided
     return (Reason.SIDE, int(sided)) if sided != (request.side != Side.NONE) else None
 
 
-def _zone_set(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    return None if fw.zone else (Reason.NO_ZONE, 0)
+def _zone_set(core: Core, request: Any, now_ns: int) -> Objection | None:
+    return None if core.zone else (Reason.NO_ZONE, 0)
 
 
-def _lowers(fw: Firmware, request: LowerCeiling, now_ns: int) -> Objection | None:
-    held = fw.session_ceiling_um
+def _lowers(core: Core, request: LowerCeiling, now_ns: int) -> Objection | None:
+    held = core.session_ceiling_um
     return (Reason.ABOVE_CEILING, held) if request.session_ceiling_um > held else None
 
 
-def _below(fw: Firmware, depth_um: int) -> Objection | None:
-    held = fw.held_ceiling_um()
-    return (Reason.ABOVE_CEILING, held) if depth_um + fw.profile.tolerance_um > held else None
+def _below(core: Core, depth_um: int) -> Objection | None:
+    held = core.held_ceiling_um()
+    return (Reason.ABOVE_CEILING, held) if depth_um + core.profile.tolerance_um > held else None
 
 
-def _depth_below(fw: Firmware, request: SetDepth, now_ns: int) -> Objection | None:
-    return _below(fw, request.depth_um)
+def _depth_below(core: Core, request: SetDepth, now_ns: int) -> Objection | None:
+    return _below(core, request.depth_um)
 
 
-def _depth_reachable(fw: Firmware, request: SetDepth, now_ns: int) -> Objection | None:
-    lowest = fw.profile.depth_min_um
+def _depth_reachable(core: Core, request: SetDepth, now_ns: int) -> Objection | None:
+    lowest = core.profile.depth_min_um
     return (Reason.DEPTH_RANGE, lowest) if request.depth_um < lowest else None
 
 
-def _depth_on_step(fw: Firmware, request: SetDepth, now_ns: int) -> Objection | None:
-    off = request.depth_um % fw.profile.depth_step_um
+def _depth_on_step(core: Core, request: SetDepth, now_ns: int) -> Objection | None:
+    off = request.depth_um % core.profile.depth_step_um
     return (Reason.DEPTH_OFF_STEP, request.depth_um - off) if off else None
 
 
-def _depth_not_deeper(fw: Firmware, request: SetDepth, now_ns: int) -> Objection | None:
-    if fw.state is State.RUNNING and request.depth_um > fw.depth_um:
-        return Reason.DEEPER_WHILE_RUNNING, fw.depth_um
+def _depth_not_deeper(core: Core, request: SetDepth, now_ns: int) -> Objection | None:
+    if core.state is State.RUNNING and request.depth_um > core.depth_um:
+        return Reason.DEEPER_WHILE_RUNNING, core.depth_um
     return None
 
 
-def _rate_reachable(fw: Firmware, request: SetRate, now_ns: int) -> Objection | None:
-    low, high = fw.profile.rate_min_dhz, fw.profile.rate_max_dhz
+def _rate_reachable(core: Core, request: SetRate, now_ns: int) -> Objection | None:
+    low, high = core.profile.rate_min_dhz, core.profile.rate_max_dhz
     return None if low <= request.rate_dhz <= high else (Reason.RATE_RANGE, low << 16 | high)
 
 
-def _rate_on_step(fw: Firmware, request: SetRate, now_ns: int) -> Objection | None:
-    off = (request.rate_dhz - fw.profile.rate_min_dhz) % fw.profile.rate_step_dhz
+def _rate_on_step(core: Core, request: SetRate, now_ns: int) -> Objection | None:
+    off = (request.rate_dhz - core.profile.rate_min_dhz) % core.profile.rate_step_dhz
     return (Reason.RATE_OFF_STEP, request.rate_dhz - off) if off else None
 
 
@@ -154,69 +146,69 @@ def _fast_enough(depth_um: int, rate_dhz: int) -> Objection | None:
     return (Reason.DEEP_AND_SLOW, SLOWEST_DEEP_DHZ) if slow else None
 
 
-def _rate_not_too_slow_now(fw: Firmware, request: SetRate, now_ns: int) -> Objection | None:
-    return _fast_enough(fw.depth_um, request.rate_dhz) if fw.state is State.RUNNING else None
+def _rate_not_too_slow_now(core: Core, request: SetRate, now_ns: int) -> Objection | None:
+    return _fast_enough(core.depth_um, request.rate_dhz) if core.state is State.RUNNING else None
 
 
-def _agrees(fw: Firmware, request: Start, now_ns: int) -> Objection | None:
+def _agrees(core: Core, request: Start, now_ns: int) -> Objection | None:
     bits = (
-        (1 if request.zone != fw.zone else 0)
-        | (2 if request.side != fw.side else 0)
-        | (4 if request.depth_um != fw.depth_um else 0)
-        | (8 if request.rate_dhz != fw.rate_dhz else 0)
+        (1 if request.zone != core.zone else 0)
+        | (2 if request.side != core.side else 0)
+        | (4 if request.depth_um != core.depth_um else 0)
+        | (8 if request.rate_dhz != core.rate_dhz else 0)
     )
     return (Reason.DISAGREES, bits) if bits else None
 
 
-def _depth_set(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    return None if fw.depth_set else (Reason.NO_DEPTH, 0)
+def _depth_set(core: Core, request: Any, now_ns: int) -> Objection | None:
+    return None if core.depth_set else (Reason.NO_DEPTH, 0)
 
 
-def _rate_set(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    return None if fw.rate_set else (Reason.NO_RATE, 0)
+def _rate_set(core: Core, request: Any, now_ns: int) -> Objection | None:
+    return None if core.rate_set else (Reason.NO_RATE, 0)
 
 
-def _set_depth_below(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    return _below(fw, fw.depth_um)
+def _set_depth_below(core: Core, request: Any, now_ns: int) -> Objection | None:
+    return _below(core, core.depth_um)
 
 
-def _set_fast_enough(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    return _fast_enough(fw.depth_um, fw.rate_dhz)
+def _set_fast_enough(core: Core, request: Any, now_ns: int) -> Objection | None:
+    return _fast_enough(core.depth_um, core.rate_dhz)
 
 
-def _cartridge_in(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    return (Reason.CARTRIDGE_MISSING, 0) if fw.body.cartridge is None else None
+def _cartridge_in(core: Core, request: Any, now_ns: int) -> Objection | None:
+    return (Reason.CARTRIDGE_MISSING, 0) if core.body.cartridge is None else None
 
 
-def _cartridge_readable(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    cartridge = fw.body.cartridge
+def _cartridge_readable(core: Core, request: Any, now_ns: int) -> Objection | None:
+    cartridge = core.body.cartridge
     return (Reason.CARTRIDGE_UNREADABLE, 0) if cartridge is None or not cartridge.id else None
 
 
-def _cartridge_ours(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    treatment = request.treatment if isinstance(request, Arm) else fw.treatment
-    cartridge = fw.body.cartridge
-    bound = 0 if cartridge is None else fw.memory.bindings.get(cartridge.id, 0)
+def _cartridge_ours(core: Core, request: Any, now_ns: int) -> Objection | None:
+    treatment = request.treatment if isinstance(request, Arm) else core.treatment
+    cartridge = core.body.cartridge
+    bound = 0 if cartridge is None else core.memory.bindings.get(cartridge.id, 0)
     return (Reason.CARTRIDGE_OTHER, 0) if bound not in (0, treatment) else None
 
 
-def _battery_enough(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    pct = fw.body.battery_pct(now_ns)
+def _battery_enough(core: Core, request: Any, now_ns: int) -> Objection | None:
+    pct = core.body.battery_pct(now_ns)
     return (Reason.BATTERY_LOW, pct) if pct < BATTERY_LOW_PCT else None
 
 
-def _needles_in(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
-    depth = fw.read_depth_um(now_ns)
+def _needles_in(core: Core, request: Any, now_ns: int) -> Objection | None:
+    depth = core.read_depth_um(now_ns)
     return (Reason.NEEDLES_OUT, depth) if depth > 0 else None
 
 
-def _trigger_there(fw: Firmware, request: Arm, now_ns: int) -> Objection | None:
-    missing = request.trigger_longest_s and not fw.profile.features & Feature.TRIGGER
+def _trigger_there(core: Core, request: Arm, now_ns: int) -> Objection | None:
+    missing = request.trigger_longest_s and not core.profile.features & Feature.TRIGGER
     return (Reason.NO_TRIGGER, 0) if missing else None
 
 
-def _faults_gone(fw: Firmware, request: ClearFaults, now_ns: int) -> Objection | None:
-    standing = trips.not_clearable(fw, request.faults, now_ns)
+def _faults_gone(core: Core, request: ClearFaults, now_ns: int) -> Objection | None:
+    standing = trips.not_clearable(core, request.faults, now_ns)
     return (Reason.NOT_CLEARABLE, standing) if standing else None
 
 
@@ -257,20 +249,20 @@ CHECKS: Final[dict[type[Any], tuple[Check, ...]]] = {
 """By request: its checks, in order."""
 
 
-def judge(fw: Firmware, request: Any, now_ns: int) -> Objection | None:
+def judge(core: Core, request: Any, now_ns: int) -> Objection | None:
     """Why the request is refused; None when it may be carried out."""
-    return _first_objection(fw, CHECKS[type(request)], request, now_ns)
+    return _first_objection(core, CHECKS[type(request)], request, now_ns)
 
 
-def judge_start(fw: Firmware, now_ns: int) -> Objection | None:
+def judge_start(core: Core, now_ns: int) -> Objection | None:
     """Why the trigger may not start a run; None when it may."""
-    return _first_objection(fw, _TO_RUN, None, now_ns)
+    return _first_objection(core, _TO_RUN, None, now_ns)
 
 
-def _first_objection(fw: Firmware, checks: tuple[Check, ...], request: Any, now_ns: int) -> Objection | None:
+def _first_objection(core: Core, checks: tuple[Check, ...], request: Any, now_ns: int) -> Objection | None:
     for check in checks:
-        objection = check(fw, request, now_ns)
-        if objection is not None and not (fw.mis.ignores_limits and objection[0] in LIMITS):
+        objection = check(core, request, now_ns)
+        if objection is not None and not (core.mis.ignores_limits and objection[0] in LIMITS):
             return objection
     return None
 
@@ -285,24 +277,11 @@ def _bye(fw: Firmware, request: Bye, now_ns: int) -> Empty:
 
 
 def _get_status(fw: Firmware, request: GetStatus, now_ns: int) -> Status:
-    return fw.status(now_ns)
+    return report.status(fw, now_ns)
 
 
 def _get_cartridge(fw: Firmware, request: GetCartridge, now_ns: int) -> CartridgeInfo:
-    cartridge = fw.body.cartridge
-    if cartridge is None:
-        return CartridgeInfo(0, 0, "", 0, 0, 0, 0, 0)
-    fw.save_strokes(now_ns)
-    return CartridgeInfo(
-        present=1,
-        cartridge_id=cartridge.id,
-        lot=cartridge.lot,
-        expiry=cartridge.expiry,
-        needle_count=cartridge.needle_count,
-        needle_length_um=cartridge.needle_length_um,
-        treatment=fw.memory.bindings.get(cartridge.id, 0),
-        strokes=fw.memory.strokes.get(cartridge.id, 0),
-    )
+    return report.cartridge(fw, now_ns)
 
 
 def _set_telemetry(fw: Firmware, request: SetTelemetry, now_ns: int) -> Empty:
@@ -316,8 +295,8 @@ def _select_zone(fw: Firmware, request: SelectZone, now_ns: int) -> Settings:
     fw.side = request.side
     fw.session_ceiling_um = request.session_ceiling_um
     fw.depth_set = False
-    fw.journal_limit(now_ns, zone=ZONE_BY_NUMBER[request.zone].name, side=request.side)
-    return fw.settings(now_ns)
+    fw.journal_limit(now_ns, zone=ZONE_BY_NUMBER[request.zone].name, side=kebab(Side(request.side).name))
+    return report.settings(fw, now_ns)
 
 
 def _lower_ceiling(fw: Firmware, request: LowerCeiling, now_ns: int) -> Settings:
@@ -326,42 +305,42 @@ def _lower_ceiling(fw: Firmware, request: LowerCeiling, now_ns: int) -> Settings
     if fw.depth_set and _below(fw, fw.depth_um) is not None:
         fw.depth_set = False
         fw.end(End.LIMIT, now_ns)
-    return fw.settings(now_ns)
+    return report.settings(fw, now_ns)
 
 
 def _set_depth(fw: Firmware, request: SetDepth, now_ns: int) -> Settings:
-    fw.depth_um = request.depth_um + fw.mis.read_back_offset_um
+    fw.depth_um = max(0, min(request.depth_um + fw.mis.read_back_offset_um, 0xFFFF))
     fw.depth_set = True
     fw.change_depth(now_ns)
-    return fw.settings(now_ns)
+    return report.settings(fw, now_ns)
 
 
 def _set_rate(fw: Firmware, request: SetRate, now_ns: int) -> Settings:
     fw.rate_dhz = request.rate_dhz
     fw.rate_set = True
     fw.change_rate(now_ns)
-    return fw.settings(now_ns)
+    return report.settings(fw, now_ns)
 
 
 def _arm(fw: Firmware, request: Arm, now_ns: int) -> Condition:
     fw.arm(request.treatment, request.trigger_longest_s, now_ns)
-    return fw.condition(now_ns)
+    return report.condition(fw, now_ns)
 
 
 def _start(fw: Firmware, request: Start, now_ns: int) -> Condition:
     fw.begin(request.longest_ms * MS, Trigger.START, now_ns)
-    return fw.condition(now_ns)
+    return report.condition(fw, now_ns)
 
 
 def _release(fw: Firmware, request: Release, now_ns: int) -> Condition:
     if fw.state is State.RUNNING:
         fw.end(End.RELEASE, now_ns)
-    return fw.condition(now_ns)
+    return report.condition(fw, now_ns)
 
 
 def _clear_faults(fw: Firmware, request: ClearFaults, now_ns: int) -> Condition:
     fw.clear(request.faults, now_ns)
-    return fw.condition(now_ns)
+    return report.condition(fw, now_ns)
 
 
 ACTS: Final[dict[type[Any], Callable[[Firmware, Any, int], Any]]] = {

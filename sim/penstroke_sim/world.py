@@ -21,6 +21,7 @@ from penstroke_sim.firmware import Firmware
 from penstroke_sim.journal import Journal
 from penstroke_sim.misbehaviour import Misbehaviour
 from penstroke_sim.profiles import Profile
+from penstroke_sim.states import Trigger
 from penstroke_sim.wire import NEVER, Channel
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class World:
     # -- what is done to the pen ------------------------------------------------------------------------
 
     def inject(self, name: str, **params: object) -> None:
-        """Let a fault of the catalogue happen now. Raises `ScenarioError` for an unknown name or parameter."""
+        """Let a fault of the catalogue happen now. Raises `ScenarioError` for what is not in it."""
         from penstroke_sim.faults import check_injection
 
         fault, values = check_injection(name, params)
@@ -173,6 +174,7 @@ class World:
         self.journal.add(self.now_ns, "reset", cause=cause)
         self.firmware.save_strokes(self.now_ns)
         self.body.cut("reset", self.now_ns)
+        self.firmware.enter(Trigger.RESET, self.now_ns)
         self.misbehaviour.hung = False
         self.firmware = self._power_up(boot_faults)
 
