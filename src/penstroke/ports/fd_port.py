@@ -3,9 +3,10 @@
 Strategy: `poll`, then one `os.read`; one `os.write`, and `poll` only if the line is full. That is the floor
 of what the system allows, and it leaves no lock that a STOP from another thread could have to wait for.
 
-What makes it safe without a lock is `close`: it does not free the descriptor's number but makes it refer to a
-dead pipe (`dup2`). A thread that is just about to write then gets an error. Were the number freed, the next
-file opened anywhere in the program could take it, and the STOP would be written into that file.
+What makes it safe without a lock is how it ends. `close` makes the descriptor refer to a dead pipe (`dup2`),
+so the device is free at once and a thread that is just about to write gets an error. The descriptor's number
+is freed only when no thread is inside: else the next file opened anywhere in the program could take that
+number, and the STOP would be written into that file.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import select
 import termios
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Final
@@ -54,6 +56,8 @@ class FdPort:
         self.control = control
         self._closed = False
         self._overtaken = 0
+        self._inside: deque[None] = deque()
+        """One entry for each call under way; appending and popping are atomic."""
         self._fd = os.dup(fd)
         os.set_blocking(self._fd, False)
         dead, alive = os.pipe()
@@ -69,14 +73,66 @@ class FdPort:
         self._open_things.callback(release)
         self._open_things.callback(os.dup2, dead, self._fd, inheritable=False)
         self._open_things.callback(os.close, alive)
-        # The numbers themselves are freed when nobody can hold this object any more; never at exit, where a
-        # forked child would give back the lock of its parent.
-        weakref.finalize(self, _free, self._open_things, self._fd, dead).atexit = False
+        self._numbers = ExitStack()
+        self._numbers.callback(os.close, dead)
+        self._numbers.callback(os.close, self._fd)
+        # A port that nobody closed and nobody holds any more; never at exit, where a forked child would give
+        # back the lock of its parent.
+        weakref.finalize(self, _abandon, self._open_things, self._numbers).atexit = False
 
     def now_ns(self) -> int:
         return time.monotonic_ns()
 
     def read(self, max_bytes: int, timeout_ns: int | None) -> bytes:
+        self._inside.append(None)
+        try:
+            return self._read(max_bytes, timeout_ns)
+        finally:
+            self._leave()
+
+    def write(self, data: bytes) -> None:
+        self._inside.append(None)
+        try:
+            overtaken = self._overtaken
+            sent = self._write_some(data)
+            if sent < len(data):
+                self._write_rest(memoryview(data)[sent:], WRITE_WAIT_NS, overtaken)
+        finally:
+            self._leave()
+
+    def write_now(self, data: bytes) -> None:
+        self._inside.append(None)
+        try:
+            # Any change will do, so two threads that both read the same number are no harm.
+            self._overtaken += 1
+            if self._write_some(data) < len(data):
+                # Full, so the pen has taken nothing for a while: drop what waits there, all of it older.
+                self._drop_output()
+                self._write_rest(memoryview(data), URGENT_WAIT_NS, self._overtaken)
+        finally:
+            self._leave()
+
+    def close(self) -> None:
+        self._inside.append(None)
+        try:
+            if not self._closed:
+                self._closed = True
+                self._drain()
+            # A device that was unplugged can fail even to close; it is gone either way.
+            with suppress(OSError):
+                self._open_things.close()
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """The last one out of a closed port frees the descriptors' numbers."""
+        self._inside.pop()
+        if self._closed and not self._inside:
+            self._numbers.close()
+
+    def _read(self, max_bytes: int, timeout_ns: int | None) -> bytes:
+        if self._closed:
+            raise self._lost(None)
         if timeout_ns is None:
             ready = self._readable.poll()
         else:
@@ -101,28 +157,9 @@ class FdPort:
             return data
         return b""
 
-    def write(self, data: bytes) -> None:
-        overtaken = self._overtaken
-        sent = self._write_some(data)
-        if sent < len(data):
-            self._write_rest(memoryview(data)[sent:], WRITE_WAIT_NS, overtaken)
-
-    def write_now(self, data: bytes) -> None:
-        # Any change will do, so two threads that both read the same number are no harm.
-        self._overtaken += 1
-        if self._write_some(data) < len(data):
-            # Full, so the pen has taken nothing for a while: drop what waits there, all of it older than
-            # this.
-            self._drop_output()
-            self._write_rest(memoryview(data), URGENT_WAIT_NS, self._overtaken)
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._drain()
-        self._open_things.close()
-
     def _write_some(self, data: bytes | memoryview) -> int:
+        if self._closed:
+            raise self._lost(None)
         try:
             return os.write(self._fd, data)
         except BlockingIOError:
@@ -136,8 +173,6 @@ class FdPort:
         writable.register(self._dead, 0)
         deadline_ns = time.monotonic_ns() + wait_ns
         while True:
-            if self._closed:
-                raise self._lost(None)
             if self._overtaken != overtaken:
                 # A STOP went out meanwhile: the rest of this frame would only be noise behind it.
                 return
@@ -195,7 +230,6 @@ def _unsent(fd: int) -> int:
     return int.from_bytes(answer, "little")
 
 
-def _free(open_things: ExitStack, fd: int, dead: int) -> None:
+def _abandon(open_things: ExitStack, numbers: ExitStack) -> None:
     open_things.close()
-    os.close(fd)
-    os.close(dead)
+    numbers.close()

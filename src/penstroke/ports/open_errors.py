@@ -44,8 +44,10 @@ def holders(path: str) -> tuple[Holder, ...]:
         # Other users' processes are closed to us, and any process may end while we look.
         with suppress(OSError):
             if any(str(entry.readlink()) == real for entry in (folder / "fd").iterdir()):
-                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                found.append(Holder(int(folder.name), " ".join(words).strip() or "?"))
+                words = (
+                    (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
+                )
+                found.append(Holder(int(folder.name), " ".join(words) or "?"))
     return tuple(found)
 
 

@@ -42,7 +42,7 @@ def open_device(path: str) -> FdPort:
     try:
         lock = PortLock(path)
         open_things.callback(lock.release)
-        is_pty = os.path.realpath(path).startswith("/dev/pts/")
+        is_pty = _is_pseudo_terminal(path)
         if not is_pty and (others := holders(path)):
             # They may not know of locks, and two readers would take each other's bytes. (The far side of a
             # pseudo-terminal may rightly hold this side open too, so there only the locks decide.)
@@ -53,6 +53,7 @@ def open_device(path: str) -> FdPort:
         line.port = path
         open_things.callback(line.close)
         line.open()
+        open_things.callback(_share, line.fileno())
         _tune(line, alone=not is_pty)
         return FdPort(line.fileno(), name=path, release=open_things.close, control=lock.control)
     except (OSError, termios.error) as error:
@@ -137,6 +138,10 @@ class UrlPort:
         )
 
 
+def _is_pseudo_terminal(path: str) -> bool:
+    return os.path.realpath(path).startswith("/dev/pts/")
+
+
 def _tune(line: serial.Serial, *, alone: bool) -> None:
     fd = line.fileno()
     settings = termios.tcgetattr(fd)
@@ -164,6 +169,14 @@ def usb_ports() -> list[tuple[str, int, int, str, str]]:
         for port in list_ports.comports()
         if port.vid is not None and port.pid is not None
     ]
+
+
+def _share(fd: int) -> None:
+    """Take back what keeps others out; a child of this process may hold the device open for longer."""
+    with suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    with suppress(OSError):
+        fcntl.ioctl(fd, termios.TIOCNXCL)
 
 
 def _add_handlers() -> None:
