@@ -162,7 +162,6 @@ class Line:
 
     def begin_stop(self) -> None:
         """From the pump's thread: send STOP, repeated by the turns that follow until it is answered."""
-        self.stop_demanded = True
         self._stop_sent = True
         self.stop_answer = None
         self.link.stop(self.port.now_ns())

@@ -62,6 +62,10 @@ SETTLE_NS = 5 * _S
 """A pen that has just been switched on may take this long to test itself."""
 RETRACT_NS = 500 * _MS
 """Needles are in 60 ms after a stop; without word of it after half a second they are taken to be out."""
+_SWAP = "discard it and fit a new sterile cartridge"
+_UNREADABLE = Reason(
+    "cartridge-unreadable", "the cartridge cannot be read, so neither its needles' length nor its use", _SWAP
+)
 BENCH_TREATMENT = 0xBE9C_0000_0000_0001
 """The token of runs on the bench: a cartridge used on the bench serves the bench again, and no patient."""
 
@@ -266,7 +270,9 @@ class Pen:
         found = find_zone(zone, side, zone_table())
         if isinstance(found, Refusal):
             raise Refused.of(found)
-        self.cartridge()
+        cartridge = self.cartridge()
+        if cartridge.present and not cartridge.id:
+            raise Refused.of(Refusal((_UNREADABLE,)))
         wanted = replace(
             self._constraints, zone=found, side=side, held_um=None, override=override, scope=Scope.SELECT
         )
@@ -536,27 +542,26 @@ def _why_read_only(answer: HelloAnswer, role: Role) -> str:
 
 def _cartridge_reasons(cartridge: Cartridge, treatment: int, today: datetime.date) -> list[Reason]:
     """Why this cartridge may not be used in this treatment now."""
-    swap = "discard it and fit a new sterile cartridge"
     if not cartridge.present:
         return [_reason("cartridge-missing", "no cartridge is locked in", "fit a new sterile cartridge")]
     if not cartridge.id:
-        return [_reason("cartridge-unreadable", "the cartridge cannot be read", swap)]
+        return [_UNREADABLE]
     reasons = []
     if cartridge.treatment not in (0, treatment):
         reasons.append(
-            _reason("cartridge-other-treatment", f"cartridge {cartridge.lot} served another treatment", swap)
+            _reason("cartridge-other-treatment", f"cartridge {cartridge.lot} served another treatment", _SWAP)
         )
     if cartridge.strokes and not cartridge.treatment:
         reasons.append(
-            _reason("cartridge-used", f"cartridge {cartridge.lot} was used, nobody knows on whom", swap)
+            _reason("cartridge-used", f"cartridge {cartridge.lot} was used, nobody knows on whom", _SWAP)
         )
     try:
         expired = datetime.date.fromisoformat(cartridge.expiry) < today
     except ValueError:
-        return [*reasons, _reason("cartridge-expired", "the cartridge tells no date of expiry", swap)]
+        return [*reasons, _reason("cartridge-expired", "the cartridge tells no date of expiry", _SWAP)]
     if expired:
         reasons.append(
-            _reason("cartridge-expired", f"cartridge {cartridge.lot} expired on {cartridge.expiry}", swap)
+            _reason("cartridge-expired", f"cartridge {cartridge.lot} expired on {cartridge.expiry}", _SWAP)
         )
     return reasons
 
