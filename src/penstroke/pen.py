@@ -335,7 +335,7 @@ class Pen:
 
     # -- moving ----------------------------------------------------------------------------------------
 
-    def needling(self, *, longest_s: float = 600.0, trigger: bool = False) -> Strokes:
+    def needling(self, *, longest_s: float | None = None, trigger: bool = False) -> Strokes:
         """Needles in motion, as a context manager and a loop:
 
             with pen.needling(longest_s=20) as strokes:
@@ -343,9 +343,12 @@ class Pen:
 
         Entering verifies everything afresh, arms and starts (with `trigger`, the pen's own trigger starts and
         releases). Each turn of the loop renews the lease. Leaving in any way stops and retracts. The pen ends
-        the run by itself after `longest_s`.
+        the run by itself after `longest_s`, or when it has needled for as long as it may without a rest.
         """
         self._may_move()
+        if longest_s is None:
+            # At least a second, so that a pen that needs its rest is refused by the rule, and in its words.
+            longest_s = max(1.0, self._figures.run_max_s - self._busy_s())
         return Strokes(self, self._line, self._figures, longest_s=longest_s, trigger=trigger)
 
     def stop(self) -> None:
@@ -446,15 +449,20 @@ class Pen:
             for verdict in (depth, rate):
                 if isinstance(verdict, Refusal):
                     reasons.extend(verdict.reasons)
-        idle_s = None if self._last_moved_ns is None else (self.now_ns() - self._last_moved_ns) / _S
-        run = check_run(longest_s, self._figures, busy_s=self._busy_ns / _S, idle_s=idle_s)
+        run = check_run(longest_s, self._figures, busy_s=self._busy_s())
         if isinstance(run, Refusal):
             reasons.extend(run.reasons)
         if reasons:
             raise Refused.of(Refusal(tuple(reasons)))
-        if idle_s is not None and idle_s >= self._figures.rest_s:
-            self._busy_ns = 0
         return _settings_in(told, flags=told.flags)
+
+    def _busy_s(self) -> float:
+        """How long needles have moved since the pen last rested; a full rest wipes it out."""
+        if self._last_moved_ns is not None:
+            idle_s = (self.now_ns() - self._last_moved_ns) / _S
+            if idle_s >= self._figures.rest_s:
+                self._busy_ns = 0
+        return self._busy_ns / _S
 
     def _ended(self) -> None:
         """The run is over, for good or ill: count its time towards the rest that the pen needs."""
