@@ -4,7 +4,7 @@
   (`...` stands for anything). An exit code other than 0 must be shown with `echo $?`. A command ending in `&`
   is a server: its first line is awaited.
 - `python` blocks run one after the other, in one namespace for each document.
-- `yaml` and `toml` blocks that begin with `# file: NAME` are written to that file for the blocks after them.
+- `yaml`, `toml` and `python` blocks that begin with `# file: NAME` are written to that file instead.
 - `sh` blocks name `make` targets and how to get here; the targets must exist.
 - `text`, `json`, `c` and `mermaid` blocks are pictures.
 """
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sybil import Document, Example
+from sybil import Document, Example, Region
 from sybil.example import SybilFailure
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
@@ -172,6 +172,13 @@ def run_commands(terminal: Terminal, example: Example) -> str | None:
     return None if terminal.explained else f"exit code {terminal.exit_code} is not shown by `echo $?`"
 
 
+def python_blocks(terminal: Terminal, document: Document) -> Iterator[Region]:
+    for region in PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS)(document):
+        if isinstance(region.parsed, str) and region.parsed.startswith("# file: "):
+            region.evaluator = lambda example: write_file(terminal, example)
+        yield region
+
+
 def check_targets(example: Example) -> str | None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make ([a-z-]+)", example.parsed, re.M):
@@ -188,7 +195,7 @@ def play(page: Path, terminal: Terminal) -> int:
         CodeBlockParser("yaml", lambda example: write_file(terminal, example)),
         CodeBlockParser("toml", lambda example: write_file(terminal, example)),
         CodeBlockParser("sh", check_targets),
-        PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS),
+        lambda document: python_blocks(terminal, document),
         SkipParser(),
     )
     count = 0

@@ -48,10 +48,18 @@ def sleeps(tree: ast.AST) -> list[int]:
     return found
 
 
+# The kernel tells nobody when a serial port's buffer has emptied, so closing looks again, a few times.
+MAY_SLEEP = {"src/penstroke/ports/fd_port.py": 1}
+
+
 def test_nothing_sleeps() -> None:
     """Time is an argument, or a bounded wait for something: a sleep hides a race, in tests and in code."""
-    found = [f"{path.relative_to(ROOT)}:{n}" for path in SOURCES for n in sleeps(ast.parse(path.read_text()))]
-    assert not found
+    found = {
+        str(path.relative_to(ROOT)): len(lines)
+        for path in SOURCES
+        if (lines := sleeps(ast.parse(path.read_text())))
+    }
+    assert found == MAY_SLEEP
 
 
 @pytest.mark.parametrize("code", ["import time\ntime.sleep(1)", "from time import sleep", "x.sleep()"])
