@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -17,10 +18,10 @@ class UsbId(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> UsbId:
         """From `VID:PID`, four hexadecimal digits each. Raises `ValueError`."""
-        vid, colon, pid = text.partition(":")
-        if not colon or len(vid) != 4 or len(pid) != 4:
+        found = re.fullmatch(r"([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})", text)
+        if found is None:
             raise ValueError(f"{text!r} is no USB identity: write VID:PID, four hexadecimal digits each")
-        return cls(int(vid, 16), int(pid, 16))
+        return cls(int(found[1], 16), int(found[2], 16))
 
     def __str__(self) -> str:
         return f"{self.vid:04x}:{self.pid:04x}"

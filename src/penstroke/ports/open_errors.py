@@ -65,7 +65,9 @@ def busy(path: str, found: tuple[Holder, ...]) -> PortBusy:
 
 def opening_error(path: str, error: OSError) -> PortError:
     """The error of this library for what the system said when a device was opened."""
-    code, reason = error.errno, error.strerror or str(error)
+    code = error.errno
+    # The system's own words: pyserial puts its own into `strerror`.
+    reason = os.strerror(code) if code is not None else str(error)
     if code in _BUSY:
         return busy(path, holders(path))
     if code in _DENIED:
@@ -95,10 +97,16 @@ def require_device(path: str) -> None:
 
 def _permission_hint(path: str) -> str:
     try:
-        facts = Path(path).stat()
-        group = grp.getgrgid(facts.st_gid).gr_name
+        group, may = _group_of(path)
     except (OSError, KeyError):
         return "ask whoever administers this machine for access to the device"
-    if facts.st_mode & stat.S_IRGRP and facts.st_mode & stat.S_IWGRP and facts.st_gid != 0:
+    if may:
         return f"add yourself to the group that may: `sudo usermod -aG {group} $USER`, then log in again"
     return f"the device belongs to {group} and is closed to its group: ask whoever administers this machine"
+
+
+def _group_of(path: str) -> tuple[str, bool]:
+    """The group a device belongs to, and whether it may read and write there."""
+    facts = Path(path).stat()
+    both = stat.S_IRGRP | stat.S_IWGRP
+    return grp.getgrgid(facts.st_gid).gr_name, facts.st_mode & both == both

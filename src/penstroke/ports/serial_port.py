@@ -171,6 +171,13 @@ def usb_ports() -> list[tuple[str, int, int, str, str]]:
     ]
 
 
+def described_ports() -> list[str]:
+    """Every serial device of this machine in the system's words, for diagnosis; nothing is opened."""
+    from serial.tools import list_ports
+
+    return [f"{port.device} {port.description} [{port.hwid}]" for port in sorted(list_ports.comports())]
+
+
 def _share(fd: int) -> None:
     """Take back what keeps others out; a child of this process may hold the device open for longer."""
     with suppress(OSError):
