@@ -66,9 +66,14 @@ def _program(_app: App) -> dict[str, Any]:
         "environment": [
             f"{key}={os.environ[key]}" for key in sorted(os.environ) if key.startswith("PENSTROKE_")
         ],
-        "terminals": f"stdin {sys.stdin.isatty()}, stdout {sys.stdout.isatty()}",
+        "terminals": [name for name in ("stdin", "stdout", "stderr") if _is_terminal(name)],
         "TERM": os.environ.get("TERM"),
     }
+
+
+def _is_terminal(name: str) -> bool:
+    stream = getattr(sys, name)
+    return stream is not None and stream.isatty()
 
 
 def _config(app: App) -> dict[str, Any]:
@@ -99,10 +104,9 @@ def _limits(app: App) -> dict[str, Any]:
 def _ports(app: App) -> dict[str, Any]:
     import grp
 
-    from serial.tools import list_ports
-
     from penstroke.ports.control import lock_path, read_owner
     from penstroke.ports.opening import device_of
+    from penstroke.ports.serial_port import described_ports
 
     groups = []
     for gid in os.getgroups():
@@ -113,9 +117,7 @@ def _ports(app: App) -> dict[str, Any]:
     named = None if "://" in app.port or app.port == "auto" else device_of(app.port, usb_ids=app.usb_ids())
     return {
         "asked_for": app.port,
-        "serial_ports": [
-            f"{port.device} {port.description} [{port.hwid}]" for port in sorted(list_ports.comports())
-        ],
+        "serial_ports": described_ports(),
         "pens_looked_for": [str(usb_id) for usb_id in app.usb_ids()],
         "last_owner": read_owner(lock_path(named)) if named else {},
         "groups": groups,
