@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from penstroke_sim.acts import ACTS, FAULTS
-from penstroke_sim.faults import CATALOGUE, Param
+from penstroke_sim.faults import CATALOGUE
+from penstroke_sim.injection import Param
 from penstroke_sim.profiles import PROFILES
 from penstroke_sim.scenario import WANTED
 

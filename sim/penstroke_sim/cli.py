@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import click
 
@@ -53,16 +51,15 @@ def run(arguments: list[str]) -> int:
         return _fail("usage", error.format_message(), EXIT_USAGE, as_json)
     except click.Abort:
         return EXIT_INTERRUPTED
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     except ScenarioError as error:
         return _fail("scenario-invalid", str(error), EXIT_FILE, as_json)
     except PortTaken as error:
         return _fail("port-busy", str(error), EXIT_PORT, as_json)
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
-        sys.stderr.close()
-        return EXIT_FAILED
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        message = f"a bug in the simulator: {type(error).__name__}: {error} (--debug shows where)"
+        return _fail("bug", message, EXIT_FAILED, as_json)
 
 
 def _fail(code: str, message: str, exit_code: int, as_json: bool) -> int:
@@ -75,7 +72,8 @@ def _fail(code: str, message: str, exit_code: int, as_json: bool) -> int:
 
 @click.group()
 @click.version_option(package_name="penstroke", prog_name="penstroke-sim")
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="Show where in the program a bug is.")
+def cli(debug: bool) -> None:
     """A simulated microneedling pen. Nothing here moves a real needle."""
 
 
@@ -121,7 +119,7 @@ def serve(
     scenario = Scenario() if scenario_path is None else load(scenario_path)
     if scenario.drive:
         click.echo("note: the scenario's drive is for `penstroke-sim run`; here the host drives.", err=True)
-    with ended_by_signals() as ended, _writing(journal_path) as journal:
+    with ended_by_signals() as ended:
         judgements = serve_until(
             Serving(
                 profile=_chosen_profile(profile, scenario.profile),
@@ -130,7 +128,7 @@ def serve(
                 speed=speed,
                 tcp=None if tcp is None else _host_and_port(tcp),
                 link=link,
-                journal=journal,
+                journal=journal_path,
             ),
             ready=lambda where: click.echo(json.dumps(where)),
             done=ended,
@@ -150,18 +148,19 @@ def run_scenario(
     scenario_path: Path, profile: str | None, seed: int | None, journal_path: Path | None, as_json: bool
 ) -> int:
     """Play a scenario on virtual time with its own host, and judge what it expects."""
+    from penstroke_sim.journal_file import JournalFile
     from penstroke_sim.play import play
     from penstroke_sim.scenario import load
 
     scenario = load(scenario_path)
     pen = _chosen_profile(profile, scenario.profile)
     number = _chosen_seed(seed, scenario.seed)
-    with _writing(journal_path) as journal:
-        try:
-            report = play(scenario, profile=pen, seed=number)
-        except ScenarioError as error:
-            raise ScenarioError(f"{scenario_path}: {error}") from None
-        if journal is not None:
+    try:
+        report = play(scenario, profile=pen, seed=number)
+    except ScenarioError as error:
+        raise ScenarioError(f"{scenario_path}: {error}") from None
+    if journal_path is not None:
+        with JournalFile(journal_path) as journal:
             journal.write(report.journal)
     if as_json:
         head = {"scenario": str(scenario_path), "profile": pen.name, "seed": number}
@@ -241,18 +240,3 @@ def _host_and_port(text: str) -> tuple[str, int]:
     if not host or not colon or not port.isdecimal() or not int(port) < 65_536:
         raise click.UsageError(f"--tcp takes HOST:PORT, for example 127.0.0.1:0, not {text!r}.")
     return host, int(port)
-
-
-@contextmanager
-def _writing(path: Path | None) -> Iterator[TextIO | None]:
-    """The journal file, opened; a file that cannot be written is a wrong file, at opening or later."""
-    if path is None:
-        yield None
-        return
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            yield file
-    except PortTaken:
-        raise
-    except OSError as error:
-        raise ScenarioError(f"{path}: cannot write the journal: {error.strerror or error}") from None

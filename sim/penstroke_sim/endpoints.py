@@ -148,9 +148,9 @@ class TcpEndpoint:
         try:
             listener = socket.create_server((self._host, self._number), family=family)
         except OSError as error:
-            raise PortTaken(
-                f"cannot listen on {self._host}:{self._number}: {error.strerror or error}"
-            ) from None
+            # Python adds the address to what the system says, in its own notation.
+            what = str(error.strerror or error).partition(" (while")[0]
+            raise PortTaken(f"cannot listen on {self._host}:{self._number}: {what}") from None
         listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ)
         self._listener = listener

@@ -95,7 +95,10 @@ def load_trace(path: Path) -> Trace:
             raise ScenarioError(f"{path}: line {number}: {what}")
         chunks.append(chunk)
     port = str(head.get("port", ""))
-    address = parse_address(port if port.startswith("sim:") else "sim://pen")
+    try:
+        address = parse_address(port if port.startswith("sim:") else "sim://pen")
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: line 1: {error}") from None
     return Trace(port, bool(head.get("simulated")), tuple(chunks), address)
 
 

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from penstroke_sim.endpoints import Endpoint, PtyEndpoint, TcpEndpoint
 from penstroke_sim.expect import History, Judgement
 from penstroke_sim.journal import Entry, Journal, line
+from penstroke_sim.journal_file import JournalFile
 from penstroke_sim.pacing import Pacer
 from penstroke_sim.profiles import Profile
 from penstroke_sim.scenario import Scenario
@@ -42,7 +43,7 @@ class Serving:
     speed: float
     tcp: tuple[str, int] | None
     link: Path | None
-    journal: TextIO | None
+    journal: Path | None
 
 
 def serve(
@@ -50,43 +51,50 @@ def serve(
 ) -> list[Judgement]:
     """Serve until `done()`; what came of the scenario's expectations by then.
 
-    `ready` is called with the line to announce as soon as a host can open the port, and again if a cut line
-    comes back under another name. Raises `PortTaken`.
+    `ready` is called with the line to announce each time that a host can open the port: at first, and when a
+    cut line is back. Raises `PortTaken`, and `ScenarioError` for a journal that cannot be written.
     """
-    history = History()
-    began_s = time.time()
-    journal = Journal(sink=lambda entry: _record(entry, history, serving.journal), wall=lambda: began_s)
-    world = World(profile=serving.profile, seed=serving.seed, scenario=serving.scenario, journal=journal)
-    # Device time and wall time run in step from here on, so the label is worked out from device time: it is
-    # true even for what a stopped server catches up with later.
-    journal.wall = lambda: began_s + world.now_ns / 1e9 / serving.speed
-    pacer = Pacer(world, speed=serving.speed)
     with ExitStack() as stack, _woken_by_signals() as woken:
         selector = stack.enter_context(selectors.DefaultSelector())
-        selector.register(woken, selectors.EVENT_READ)
+        # Waited on while the host is kept waiting: signals only.
         deaf = stack.enter_context(selectors.DefaultSelector())
-        deaf.register(woken, selectors.EVENT_READ)
+        for each in (selector, deaf):
+            each.register(woken, selectors.EVENT_READ)
         endpoint: Endpoint
         if serving.tcp is not None:
             endpoint = TcpEndpoint(selector, *serving.tcp)
         else:
             endpoint = PtyEndpoint(selector, serving.link)
         stack.callback(endpoint.unplug)
-        announced = ""
-        plugged = False
+        # The port before the journal: a second server that cannot have the port must not empty the first
+        # one's journal.
+        endpoint.plug()
+        file = None if serving.journal is None else stack.enter_context(JournalFile(serving.journal))
+
+        history = History()
+        began_s = time.time()
+        journal = Journal(sink=lambda entry: _record(entry, history, file), wall=lambda: began_s)
+        world = World(profile=serving.profile, seed=serving.seed, scenario=serving.scenario, journal=journal)
+        # Device time and wall time run in step from here on, so the label is worked out from device time: it
+        # is true even for what a stopped server catches up with later.
+        journal.wall = lambda: began_s + world.now_ns / 1e9 / serving.speed
+        pacer = Pacer(world, speed=serving.speed)
+        ready(_announcement(serving, endpoint.port))
+        plugged = True
         line_free_ns = 0
         while not done():
             pacer.catch_up()
             if world.line_up != plugged:
                 plugged = world.line_up
-                endpoint.plug() if plugged else endpoint.unplug()
-                if plugged and endpoint.port != announced:
-                    announced = endpoint.port
-                    ready(_announcement(serving, announced))
+                if plugged:
+                    endpoint.plug()
+                    ready(_announcement(serving, endpoint.port))
+                else:
+                    endpoint.unplug()
             said = world.take_output()
             if said:
                 endpoint.send(said)
-            # The journal has been handed to the sink; a pen that serves for days must not grow.
+            # Every entry has been handed to the sink; a pen that serves for days must not grow.
             journal.entries.clear()
             wait_s = pacer.wait_s(endpoint.poll_s or LONGEST_WAIT_S)
             if line_free_ns - world.now_ns > LONGEST_BACKLOG_NS:
@@ -99,7 +107,7 @@ def serve(
                 world.host_sends(heard)
                 line_free_ns = max(line_free_ns, world.now_ns) + len(heard) * serving.profile.byte_ns
         pacer.catch_up()
-    return history.judge(serving.scenario.expect, world.now_ns)
+        return history.judge(serving.scenario.expect, world.now_ns)
 
 
 def _announcement(serving: Serving, port: str) -> dict[str, Any]:
@@ -112,11 +120,10 @@ def _announcement(serving: Serving, port: str) -> dict[str, Any]:
     }
 
 
-def _record(entry: Entry, history: History, file: TextIO | None) -> None:
+def _record(entry: Entry, history: History, file: JournalFile | None) -> None:
     history.note(entry)
     if file is not None:
         file.write(line(entry) + "\n")
-        file.flush()
 
 
 @contextmanager

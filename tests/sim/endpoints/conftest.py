@@ -209,10 +209,21 @@ class Host:
 class Server:
     """A running `penstroke-sim serve`."""
 
-    def __init__(self, process: subprocess.Popen[str], ready: dict[str, Any]) -> None:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.ready = ready
-        self.port = str(ready["port"])
+        self.ready = self.next_line()
+        self.port = str(self.ready["port"])
+
+    def next_line(self) -> dict[str, Any]:
+        """The next line on its stdout."""
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
+        line = self.process.stdout.readline() if ready else ""
+        if not line:
+            self.process.kill()
+            raise AssertionError(f"not ready: {self.process.communicate()[1]}")
+        told: dict[str, Any] = json.loads(line)
+        return told
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -234,14 +245,7 @@ def serve() -> Iterator[Callable[..., Server]]:
             [*SIM, "serve", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         processes.append(process)
-        assert process.stdout is not None
-        assert process.stderr is not None
-        ready, _, _ = select.select([process.stdout], [], [], PATIENCE_S)
-        line = process.stdout.readline() if ready else ""
-        if not line:
-            process.kill()
-            raise AssertionError(f"not ready: {process.communicate()[1]}")
-        return Server(process, json.loads(line))
+        return Server(process)
 
     yield start
     for process in processes:
