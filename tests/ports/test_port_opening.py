@@ -24,6 +24,8 @@ from pytest_mock import MockerFixture
 from penstroke.errors import LinkLost, PortBusy, PortDenied, PortError, PortMissing
 from penstroke.ports import open_errors, opening, serial_port
 from penstroke.ports.opening import adopt, device_of, open_port
+from penstroke_protocol.frames import encode_message
+from penstroke_protocol.messages import Hello
 
 SECOND_NS = 10**9
 
@@ -352,3 +354,53 @@ def test_one_file_imports_pyserial() -> None:
         )
     }
     assert importers == {"serial_port.py"}
+
+
+@pytest.mark.parametrize("url", ["sim://pen?seed=1", "sim://pen?seed=1&clock=virtual"])
+def test_the_projects_own_simulator_is_a_port_both_ways(url: str) -> None:
+    port = open_port(url)
+    try:
+        assert port.simulated
+        assert port.control is None
+        asked_ns = port.now_ns()
+        assert port.read(100, 20_000_000) == b""
+        assert port.now_ns() - asked_ns >= 20_000_000
+        hello = Hello(major=1, minor=0, nonce=7, motion_hash=0, zone_digest=0, role=0)
+        port.write(encode_message(hello, session=0, seq=1, epoch=0))
+        got = b""
+        while not got.endswith(b"\0") or len(got) < 20:
+            got += port.read(100, SECOND_NS) or pytest.fail("no answer to HELLO")
+        assert "ANSWER Hello" in port.black_box()[1]
+        assert len(port.black_box()) < 10
+    finally:
+        port.close()
+    with pytest.raises(LinkLost, match="is closed"):
+        port.read(1, 0)
+
+
+@pytest.mark.parametrize("clock", ["", "&clock=virtual"])
+def test_what_the_simulator_does_not_know_is_one_clear_sentence(clock: str) -> None:
+    with pytest.raises(PortError, match=r"cannot open sim://pen\?colour=red.*unknown setting 'colour'"):
+        open_port(f"sim://pen?colour=red{clock}")
+
+
+def test_a_line_that_only_says_that_something_waits_is_read_whole() -> None:
+    class Shy:
+        def __init__(self, data: bytes) -> None:
+            self.data = data
+
+        @property
+        def in_waiting(self) -> int:
+            return int(bool(self.data))
+
+        def read(self, size: int) -> bytes:
+            taken, self.data = self.data[:size], self.data[size:]
+            if not taken:
+                raise serial.SerialException("gone")
+            return taken
+
+    port = serial_port.UrlPort(Shy(b"a whole frame"), "shy://")  # type: ignore[arg-type]
+    assert port.read(7, SECOND_NS) == b"a whole"
+    assert port.read(100, SECOND_NS) == b" frame"
+    with pytest.raises(LinkLost, match="gone"):
+        port.read(1, SECOND_NS)

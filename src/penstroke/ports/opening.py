@@ -84,5 +84,5 @@ def _open_virtual(scheme: str, url: str) -> BarePort:
         except (ValueError, OSError) as error:
             raise PortError(f"cannot open {url}: {error}", port=url) from error
     raise PortMissing(
-        f"no simulator for {scheme}:// is installed", hint="install penstroke-sim's package", port=url
+        f"no simulator for {scheme}:// is installed", hint="check the scheme of the address", port=url
     )

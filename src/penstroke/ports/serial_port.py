@@ -91,7 +91,7 @@ class UrlPort:
 
     def __init__(self, line: serial.Serial, name: str) -> None:
         self.name = name
-        self.simulated = name.lower().startswith("sim:")
+        self.simulated = bool(getattr(line, "simulated", False))
         self._line = line
         self._closed = False
 
@@ -101,15 +101,7 @@ class UrlPort:
     def read(self, max_bytes: int, timeout_ns: int | None) -> bytes:
         deadline_ns = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
         while True:
-            try:
-                waiting = self._line.in_waiting
-                if waiting or timeout_ns != 0:
-                    data = bytes(self._line.read(max(1, min(waiting, max_bytes))))
-                else:
-                    data = b""
-            # pyserial raises the wrong types (TypeError, AttributeError) when closed under its reader.
-            except Exception as error:
-                raise self._lost(error) from error
+            data = self._read_some(max_bytes, wait=timeout_ns != 0)
             if data or (deadline_ns is not None and time.monotonic_ns() >= deadline_ns):
                 return data
 
@@ -127,6 +119,21 @@ class UrlPort:
             self._closed = True
             with suppress(Exception):
                 self._line.close()
+
+    def _read_some(self, max_bytes: int, *, wait: bool) -> bytes:
+        line, data = self._line, b""
+        try:
+            if wait:
+                data = bytes(line.read(1))
+            # Some ports count what waits, some only say that there is something.
+            while len(data) < max_bytes and (waiting := line.in_waiting):
+                data += bytes(line.read(min(waiting, max_bytes - len(data))))
+        # pyserial raises the wrong types (TypeError, AttributeError) when closed under its reader.
+        except Exception as error:
+            # What came before the end is still news; the next read meets the end again.
+            if not data:
+                raise self._lost(error) from error
+        return data
 
     def _lost(self, error: Exception) -> LinkLost:
         if self._closed:
