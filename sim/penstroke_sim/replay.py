@@ -2,8 +2,9 @@
 
 A trace is JSON lines: first `{"trace": 1, "port": ..., "simulated": ...}`, then `{"t_ns", "dir", "hex"}` with
 `>` for bytes the host wrote and `<` for bytes it read. A trace of a pen on virtual time gives the same bytes
-again, every one. Of any other pen the times and readings differ, so there only what it decided is compared:
-answers and refusals in their order, without what they measure.
+again, every one. Of any other pen times, readings and session differ: there the host's frames are put into
+the fresh pen's session, and only what the pen decided is compared: answers and refusals in their order,
+without what they measure.
 """
 
 from __future__ import annotations
@@ -18,23 +19,36 @@ from typing import Any, Final, NamedTuple
 from penstroke_protocol import BadPayload, Frame, Receiver
 from penstroke_protocol.explain import explain_frame
 from penstroke_protocol.frames import decode_message, message_class
-from penstroke_protocol.messages import HelloAnswer, Kind, Status
+from penstroke_protocol.messages import (
+    CartridgeInfo,
+    Flag,
+    HelloAnswer,
+    Kind,
+    Reason,
+    Refusal,
+    Settings,
+    Status,
+)
 from penstroke_sim.address import Address, parse_address
 from penstroke_sim.errors import ScenarioError
 from penstroke_sim.scenario import NS_PER_S
+from penstroke_sim.translate import Translator
 from penstroke_sim.world import World
 
 OPENED_NS: Final = NS_PER_S
 """Where in the life of the fresh pen the first byte of a trace falls that does not tell: it has booted."""
 LONGEST_NS: Final = 86_400 * NS_PER_S
-_MEASURED: Final = {
+_INCIDENTAL: Final[dict[type[Any], tuple[str, ...]]] = {
     Status: (
-        *("time_ms", "strokes", "measured_depth_um", "measured_rate_dhz"),
+        *("time_ms", "boot_counter", "strokes", "measured_depth_um", "measured_rate_dhz"),
         *("current_ma", "temperature_dc", "battery_pct", "events_lost"),
     ),
     HelloAnswer: ("serial", "boot_counter"),
+    CartridgeInfo: ("cartridge_id", "lot", "expiry", "treatment", "strokes"),
 }
-"""Fields that tell when or on which pen a trace was taken, and not what the pen decided."""
+"""Fields that tell when and on which single pen a trace was taken, and not what the pen decided."""
+_INCIDENTAL_DETAIL: Final = frozenset({Reason.NO_SESSION, Reason.STALE_EPOCH})
+"""Refusals whose detail is a boot counter or an epoch."""
 
 
 class Chunk(NamedTuple):
@@ -166,13 +180,23 @@ def _decided(frame: Frame) -> tuple[Any, ...]:
     if message is None:
         return frame.kind, frame.code, frame.seq, frame.payload
     blank: dict[str, Any] = {
-        name: "" if cls is not None and cls.layout.wires[cls.layout.names.index(name)].kind == "text" else 0
-        for name in _MEASURED.get(type(message), ())
+        name: "" if isinstance(getattr(message, name), str) else 0
+        for name in _INCIDENTAL.get(type(message), ())
     }
+    if isinstance(message, Settings | Status):
+        # Without its flag a setting is left over from whatever the pen was told before, and means nothing.
+        if not message.flags & Flag.DEPTH_SET:
+            blank["depth_um"] = 0
+        if not message.flags & Flag.RATE_SET:
+            blank["rate_dhz"] = 0
+    if isinstance(message, Refusal) and message.reason in _INCIDENTAL_DETAIL:
+        blank["detail"] = 0
     return frame.kind, frame.code, frame.seq, replace(message, **blank)
 
 
 def _output(trace: Trace, world: World, shift_ns: int) -> Iterator[tuple[int, bytes]]:
+    """What the fresh pen says, and when, while the trace's host talks to it."""
+    translator = None if trace.virtual else Translator()
     for chunk in trace.chunks:
         at_ns = chunk.t_ns + shift_ns
         while True:
@@ -180,9 +204,13 @@ def _output(trace: Trace, world: World, shift_ns: int) -> Iterator[tuple[int, by
             said = world.take_output()
             if not said:
                 break
+            if translator is not None:
+                translator.replayed(said)
             yield world.now_ns, said
         if chunk.direction == ">":
-            world.host_sends(chunk.data)
+            world.host_sends(chunk.data if translator is None else translator.host(chunk.data))
+        elif translator is not None:
+            translator.recorded(chunk.data)
 
 
 def _frames(stream: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, Frame]]:

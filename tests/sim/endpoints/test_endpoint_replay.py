@@ -52,6 +52,7 @@ def recorded(connect: Callable[..., Any]) -> Callable[[str, str], list[Any]]:
         host = connect(url)
         host.line = Taped(host.line, told)
         host.running()
+        host.listen(0.5, beat=State.RUNNING)
         host.done(GetStatus(), beat=State.RUNNING)
         host.until(lambda heard: heard.state == State.FAULT)
         host.done(GetStatus())
@@ -98,6 +99,27 @@ def test_a_trace_in_real_time_is_compared_by_what_was_decided(
     assert not told["equal"]
     assert told["different"] > 1
     assert not told["exact"]
+
+
+def test_a_later_session_of_a_pen_on_a_real_line_is_put_into_the_fresh_pens_terms(
+    serve: Callable[..., Any],
+    connect: Callable[..., Any],
+    recorded: Callable[[str, str], list[Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = serve("--pty", "--seed", "3")
+    first = connect(server.port, nonce=5)
+    first.running()
+    first.stop()
+    first.line.close()
+    # Another session, other epochs, other nonces; the run must still be kept alive by the beats of the trace.
+    path = write(tmp_path / "t", recorded(server.port, server.port))
+    assert run(["replay", path, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["different"], told["exact"]) == (0, False)
+    running = [f for f in told["frames"] if "TELEMETRY" in f["replayed"] and "state=running" in f["replayed"]]
+    assert len(running) > 12
 
 
 def test_a_missing_answer_is_a_difference(
