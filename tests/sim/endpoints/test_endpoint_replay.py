@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from penstroke_protocol.messages import GetStatus, State
+from penstroke_protocol import Receiver
+from penstroke_protocol.messages import GetStatus, Kind, State
 from penstroke_sim.cli import run
 from penstroke_sim.errors import ScenarioError
 from penstroke_sim.replay import load_trace
@@ -37,6 +38,12 @@ class Taped:
 
     def _note(self, direction: str, data: bytes) -> None:
         self.lines.append({"t_ns": self.now_ns(), "dir": direction, "hex": data.hex()})
+
+
+def asks(line: dict[str, Any]) -> bool:
+    """Whether a line of a trace is the host's and holds a request."""
+    frames = Receiver().receive(bytes.fromhex(line["hex"]))
+    return line["dir"] == ">" and any(frame.kind == Kind.REQUEST for frame in frames)
 
 
 def write(path: Path, lines: list[Any]) -> str:
@@ -126,7 +133,7 @@ def test_a_missing_answer_is_a_difference(
     recorded: Callable[[str, str], list[Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = recorded(VIRTUAL, "/dev/ttyACM0")
-    last_request = max(n for n, line in enumerate(lines[1:], 1) if line["dir"] == ">")
+    last_request = max(n for n, line in enumerate(lines[1:], 1) if asks(line))
     path = write(tmp_path / "t", lines[:last_request] + lines[last_request + 1 :])
     assert run(["replay", path]) == 1
     assert "nothing | recorded: ANSWER GetStatus" in capsys.readouterr().out
