@@ -256,9 +256,10 @@ class Body:
             return 100
         return max(0, int(100 * self._charge_at(now_ns)))
 
-    def steady_from_ns(self) -> int:
-        """From when on motor and actuator are where they are going."""
-        return max(self._rate.end_ns, self._depth.end_ns)
+    def next_arrival_ns(self, now_ns: int) -> int:
+        """When motor or actuator next is where it is going; `NEVER` when both are."""
+        rate_ns, depth_ns = self._rate.end_ns, self._depth.end_ns
+        return min(rate_ns if rate_ns > now_ns else NEVER, depth_ns if depth_ns > now_ns else NEVER)
 
     @property
     def disturbed(self) -> bool:

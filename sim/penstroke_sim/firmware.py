@@ -165,10 +165,10 @@ class Firmware(Core):
             self.stop_retracting()
             self.trip(Fault.RETRACTION, now_ns)
         self._tell_battery(readings.battery_pct, now_ns)
-        steady_ns = self.body.steady_from_ns()
-        if now_ns < steady_ns:
+        arrival_ns = self.body.next_arrival_ns(now_ns)
+        if arrival_ns != NEVER:
             # Also at the very instant of arrival, so that RETRACTED tells the true time.
-            self.look_due_ns = min(now_ns + LOOK_MOVING_NS, steady_ns)
+            self.look_due_ns = min(now_ns + LOOK_MOVING_NS, arrival_ns)
         elif self.trip_since or self.retracting_since_ns is not None or self.body.disturbed:
             self.look_due_ns = now_ns + LOOK_MOVING_NS
         elif self.state in (State.ARMED, State.RUNNING):
