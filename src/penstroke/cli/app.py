@@ -161,9 +161,13 @@ def open_pen(
     app.interrupts.check()
     clinic = app.clinic()
     pen = connect(port or app.open_port(), treatment=treatment, clinic=clinic, observe=observe)
-    with app.interrupts.stopping(pen.demand_stop), pen:
-        yield pen
-    app.pen_let_go = True
+    with app.interrupts.stopping(pen.demand_stop):
+        try:
+            yield pen
+        finally:
+            pen.close()
+            # Not reached when it is not known that the needles are in: then nobody says that they are.
+            app.pen_let_go = True
     app.interrupts.check()
 
 

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 from penstroke.interrupts import Interrupted
 
-OUTPUT_CLOSED = "nobody reads the output any more"
+OUTPUT_CLOSED = "the output can no longer be written"
 
 _REDRAW_S = 0.05
 """A live line on a terminal changes at most 20 times a second: eyes and slow serial consoles do no better."""
-_SPARSE_S = 5.0
+_SPARSE_S = 2.0
 """Without a terminal that can redraw, one line of progress for so many seconds of needling."""
 
 
-def survive_narrow_encodings() -> None:
-    """Let a terminal that cannot show a sign (a micro, a degree) show something else instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+def survive_odd_streams() -> None:
+    """Make stdout and stderr usable whatever they are.
+
+    A terminal that cannot show a sign (a micro, a degree) shows something else instead of failing; a stream
+    that was closed by whoever started us swallows what it is told.
+    """
+    for name in ("stdout", "stderr"):
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8"))
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def json_line(content: dict[str, Any]) -> str:
@@ -49,15 +57,17 @@ def say(text: str) -> None:
     _write(sys.stderr, text + "\n")
 
 
+def _put(stream: TextIO, text: str) -> None:
+    stream.write(text)
+    stream.flush()
+
+
 def _write(stream: TextIO, text: str) -> None:
     try:
-        stream.write(text)
-        stream.flush()
+        _put(stream, text)
     except OSError as problem:
-        # A reader that went away, or a terminal that was closed, is a wish to end: the needles stop first.
-        if problem.errno in (errno.EPIPE, errno.EIO):
-            raise Interrupted(OUTPUT_CLOSED) from problem
-        raise
+        # A reader that went away, a closed terminal, a full disk: a wish to end, and the needles stop first.
+        raise Interrupted(OUTPUT_CLOSED) from problem
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -98,11 +108,10 @@ class LiveLine:
         _write(sys.stderr, "\r" + text.ljust(self._width))
         self._width = len(text)
 
-    def end(self, text: str = "") -> None:
-        """Leave the line: with `text` in its place, or as it stands."""
+    def end(self) -> None:
+        """Leave the line as it stands. Never raises: it is called on the way out with errors to be told."""
         if self._redraws and self._width:
-            _write(sys.stderr, "\r" + text.ljust(self._width) + "\n" if text else "\n")
-        elif text:
-            say(text)
+            with suppress(Interrupted):
+                _write(sys.stderr, "\n")
         self._width = 0
         self._shown_at_s = None

@@ -23,7 +23,7 @@ def ask(question: str, answers: Sequence[str], *, meanwhile: Callable[[], None],
     `meanwhile` is called some twenty times a second; it serves the pen and raises to end the waiting. Without
     a terminal to answer on this is an error that names `flag`. A closed input counts as an interrupt.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageProblem(
             "this needs an answer, and the input is no terminal", code="needs-terminal", hint=flag
         )

@@ -12,7 +12,7 @@ import click
 
 from penstroke.cli import errors
 from penstroke.cli.app import App, PenGroup, shared_options
-from penstroke.cli.output import OUTPUT_CLOSED, json_line, survive_narrow_encodings
+from penstroke.cli.output import OUTPUT_CLOSED, json_line, survive_odd_streams
 from penstroke.errors import PenError, Stopped
 from penstroke.interrupts import Interrupted, Interrupts
 
@@ -82,7 +82,7 @@ root = _LazyGroup(
 
 def run(args: list[str]) -> int:
     """Run the command line; the exit code."""
-    survive_narrow_encodings()
+    survive_odd_streams()
     with Interrupts() as interrupts:
         app = App(interrupts)
         try:
@@ -155,4 +155,7 @@ def _report(app: App, args: list[str], error: PenError) -> None:
 def _abandon_stdout() -> None:
     """Python flushes stdout once more at its end; into nothing, where the reader has gone."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stdout = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stdout)
+        os.close(nowhere)

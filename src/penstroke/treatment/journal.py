@@ -45,6 +45,7 @@ class Journal:
         self._begun_ns = 0
         self._simulated: bool | None = None
         self._number = 0
+        self._told: PenError | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Line by line to the system, and not readable by others: it tells of a treatment.
@@ -91,7 +92,10 @@ class Journal:
             raise _unwritable(self.path, problem) from problem
 
     def error(self, error: PenError) -> None:
-        """What went wrong, or was refused, with all that is known about it."""
+        """What went wrong, or was refused, with all that is known about it; the same error once only."""
+        if error is self._told:
+            return
+        self._told = error
         reasons = error.verdict.reasons if isinstance(error, Refused) and error.verdict else ()
         self.write(
             "refused" if isinstance(error, Refused) else "error",

@@ -8,7 +8,7 @@ everything it measured goes to the journal first and to the caller then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -114,6 +114,7 @@ class Needling:
     journal: Journal
     confirm: Confirm
     results: list[ZoneResult] = field(init=False)
+    _planned_s: list[float] = field(init=False)
     _busy_s: float = field(init=False, default=0.0)
     _moved_ns: int | None = field(init=False, default=None)
     _needles: int = field(init=False, default=0)
@@ -123,16 +124,20 @@ class Needling:
             ZoneResult(index, zone.zone, zone.side, passes=len(zone.planned_passes()))
             for index, zone in enumerate(self.plan.zones, start=1)
         ]
+        self._planned_s = [
+            pass_seconds(zone.area_cm2, figures()) * len(zone.planned_passes()) for zone in self.plan.zones
+        ]
 
     @property
     def finished(self) -> bool:
         """Every zone was treated or skipped."""
         return all(result.state in ("done", "skipped") for result in self.results)
 
-    def run(self) -> Iterator[Step]:
+    def run(self) -> Generator[Step, None, None]:
         """Needle the plan. Ends early when `confirm` says so; raises what the pen raises.
 
-        A stop asked for from elsewhere raises `Stopped`; a rest that the pen needs is waited for.
+        A stop asked for from elsewhere raises `Stopped`; a rest that the pen needs is waited for. Iterate it
+        under `contextlib.closing`, so that leaving early still tells when the needles may be out.
         """
         try:
             for index, zone in enumerate(self.plan.zones, start=1):
@@ -246,10 +251,7 @@ class Needling:
         ahead = begins.ahead
         pass_left_s = max(ahead.pass_s - sample.elapsed_s, 0.0)
         left_here_s = pass_left_s + ahead.pass_s * (len(ahead.passes) - begins.number)
-        all_s = [
-            pass_seconds(zone.area_cm2, figures()) * len(zone.planned_passes()) for zone in self.plan.zones
-        ]
-        left_s = left_here_s + sum(all_s[ahead.index :])
+        left_s = left_here_s + sum(self._planned_s[ahead.index :])
         return Reading(
             sample=sample,
             begins=begins,
@@ -257,7 +259,7 @@ class Needling:
             density_per_cm2=result.density_per_cm2,
             pass_left_s=pass_left_s,
             plan_left_s=left_s,
-            plan_done=1 - left_s / sum(all_s),
+            plan_done=1 - left_s / sum(self._planned_s),
         )
 
     # -- rests -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,11 @@ import click
 from penstroke import __version__
 from penstroke.cli.app import App, PenCommand, current, open_pen
 from penstroke.cli.commands.plan import check_against, plan_table, refusal, violation_object
+from penstroke.cli.errors import BY_OUR_OWN_STOP
 from penstroke.cli.live import sample_object
 from penstroke.cli.output import LiveLine, emit, minutes, say, show, table
 from penstroke.cli.prompt import ask
-from penstroke.errors import PenError
+from penstroke.errors import PenError, RecordError
 from penstroke.interrupts import Interrupted
 from penstroke.treatment.journal import FORMAT, Journal
 
@@ -52,6 +54,7 @@ def command(ctx: click.Context, plan: Path, yes: bool, operator: str | None, jou
     app.flags["operator"] = operator
     loaded = load_plan(plan)
     path = journal or _new_path(app.config.journals, loaded.title)
+    say(f"journal: {path}")
     with Journal(path, operator=str(app.config["operator"])) as written:
         written.write(
             "opened",
@@ -63,14 +66,15 @@ def command(ctx: click.Context, plan: Path, yes: bool, operator: str | None, jou
         try:
             finished = _treat(app, loaded, written, yes=yes)
         except PenError as error:
-            written.write("closed", ended="error", code=error.code)
+            ours = bool(app.interrupts.why) and isinstance(error, BY_OUR_OWN_STOP)
+            with suppress(RecordError):  # what went wrong first is what must be told
+                written.write("closed", ended="interrupted" if ours else "error", code=error.code)
             raise
         except Interrupted as interrupted:
-            written.write("closed", ended="interrupted", code=interrupted.why)
+            with suppress(RecordError):
+                written.write("closed", ended="interrupted", code=interrupted.why)
             raise
         written.write("closed", ended="finished" if finished else "quit", code=None)
-    if not app.json:
-        show(f"journal: {path}")
     if not finished:
         raise Interrupted("the treatment was ended before its last zone")
     return 0
@@ -99,7 +103,8 @@ def _treat(app: App, plan: TreatmentPlan, journal: Journal, *, yes: bool) -> boo
             _check(app, plan, journal, pen)
             return _needle(app, plan, journal, pen, yes=yes)
     except PenError as error:
-        journal.error(error)
+        with suppress(RecordError):
+            journal.error(error)
         raise
 
 
@@ -124,12 +129,20 @@ def _needle(app: App, plan: TreatmentPlan, journal: Journal, pen: Pen, *, yes: b
     needling = Needling(pen, plan, journal, person.confirm)
     live = LiveLine()
     try:
-        for step in needling.run():
-            app.interrupts.check()
-            _tell(app, live, step)
-    finally:
+        # Closed by hand: what a generator raises while it is thrown away unclosed, nobody hears.
+        with closing(needling.run()) as steps:
+            for step in steps:
+                app.interrupts.check()
+                _tell(app, live, step)
+                app.interrupts.check()
+    except BaseException:
         live.end()
-        _summary(app, needling, journal)
+        # With the terminal gone too, what went wrong is still what decides the exit code.
+        with suppress(Interrupted):
+            _summary(app, needling, journal)
+        raise
+    live.end()
+    _summary(app, needling, journal)
     return needling.finished
 
 
@@ -290,3 +303,4 @@ def _summary(app: App, needling: Needling, journal: Journal) -> None:
         for result in results
     ]
     show(table(("", "zone", "state", "passes", "s", "strokes", "punctures/cm²"), rows))
+    show(f"journal: {journal.path}")

@@ -1,0 +1,154 @@
+"""What the tests of the command line share besides fixtures: its results, and real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_SERVE = "import sys; from penstroke_sim.cli import main; sys.exit(main())"
+VIRTUAL = "sim://pen?clock=virtual&seed=1"
+PATIENCE_S = 20.0
+"""Longest wait for a real process: far above what it takes, so that only a hang reaches it."""
+
+CHEEK = {"zone": "cheek", "side": "left", "area_cm2": 1.6, "depth_mm": 0.9, "rate_hz": 110, "passes": 2}
+FOREHEAD = {"zone": "forehead", "area_cm2": 1.6, "depth_mm": 0.4, "rate_hz": 110, "passes": 1}
+"""Zones of one second a pass."""
+
+
+@dataclass
+class Result:
+    """What one call of the command line left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one object on stdout."""
+        (line,) = self.out.splitlines()
+        return json.loads(line)
+
+    @property
+    def lines(self) -> list[Any]:
+        """The objects on stdout, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error object, which is the last line on stderr."""
+        found: dict[str, Any] = json.loads(self.err.splitlines()[-1])["error"]
+        return found
+
+
+class Process:
+    """One `penstroke` in a process of its own, on a terminal of its own."""
+
+    def __init__(self, *args: object) -> None:
+        self.ours, theirs = pty.openpty()
+        self.seen = ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "penstroke", *map(str, args)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.pid = self._process.pid
+
+    def read_until(self, text: str) -> str:
+        """Read the terminal until `text` has been seen since the last call; what was read."""
+        deadline = time.monotonic() + PATIENCE_S
+        got = self.seen
+        while text not in got:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.ours], [], [], left)[0]:
+                raise AssertionError(f"{text!r} did not come; what came: {got}")
+            try:
+                got += os.read(self.ours, 4096).decode()
+            except OSError as gone:  # its end of the terminal was closed
+                raise AssertionError(f"{text!r} did not come before its end; what came: {got}") from gone
+        before, _, self.seen = got.partition(text)
+        return before + text
+
+    def type(self, text: str) -> None:
+        """Type on its terminal."""
+        os.write(self.ours, text.encode())
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(signum)
+
+    def hang_up(self) -> None:
+        """Close its terminal."""
+        os.close(self.ours)
+        self.ours = -1
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; exit code and the rest of what it said."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.ours >= 0 and time.monotonic() < deadline:
+            if not select.select([self.ours], [], [], 0.05)[0]:
+                if self._process.poll() is not None:
+                    break
+                continue
+            try:
+                self.seen += os.read(self.ours, 4096).decode()
+            except OSError:
+                break
+        return self._process.wait(PATIENCE_S), self.seen
+
+    def destroy(self) -> None:
+        """Whatever happened, leave nothing behind."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait(PATIENCE_S)
+        if self.ours >= 0:
+            os.close(self.ours)
+
+
+class Server:
+    """A simulated pen in another process, behind a pseudo-terminal."""
+
+    def __init__(self, folder: Path, *args: str) -> None:
+        self.journal_file = folder / "sim.jsonl"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _SERVE, "serve", "--pty", "--journal", str(self.journal_file), *args],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if self.process.stdout is None:
+            raise AssertionError("no pipe")
+        self.port: str = json.loads(self.process.stdout.readline())["port"]
+
+    def journal(self, event: str) -> list[dict[str, Any]]:
+        """The entries of one kind so far."""
+        lines = self.journal_file.read_text().split("\n")[:-1]
+        return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+    def wait_for(self, event: str, **facts: object) -> dict[str, Any]:
+        """The first entry with these facts, once it is there."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            for entry in self.journal(event):
+                if facts.items() <= entry.items():
+                    return entry
+            select.select([], [], [], 0.02)
+        raise AssertionError(f"no {event} {facts} in {self.journal_file.read_text()}")
+
+    def destroy(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(PATIENCE_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()

@@ -1,0 +1,99 @@
+"""The pytest plugin, in runs of pytest of its own; and its fixtures, used here as anybody would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clitools import Server
+
+from penstroke import Pen
+
+USER_TESTS = """
+import pytest
+
+def test_looks(pen):
+    assert pen.status().state == "idle"
+
+def test_moves(pen):
+    pen.select_zone("forehead")
+    pen.set_rate(hz=110)
+    pen.set_depth(mm=0.4)
+    with pen.needling(longest_s=1) as strokes:
+        for sample in strokes:
+            if sample.elapsed_s > 0.3:
+                break
+    assert strokes.ended == "left"
+
+def test_simulated(pen, pen_sim):
+    pen_sim.inject("cartridge-removed")
+    assert not pen.cartridge().present
+"""
+
+
+def outcomes(folder: Path, *args: str) -> dict[str, int]:
+    """How many tests passed, failed and were skipped."""
+    (folder / "test_user.py").write_text(USER_TESTS)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(folder),
+            *args,
+            ".",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    words = done.stdout.splitlines()[-1].replace(",", "").split()
+    counts = {words[at + 1]: int(words[at]) for at in range(len(words) - 1) if words[at].isdigit()}
+    assert counts, done.stdout + done.stderr
+    return counts
+
+
+def test_a_users_tests_run_on_the_simulated_pen(tmp_path: Path) -> None:
+    assert outcomes(tmp_path) == {"passed": 3}
+
+
+def test_on_a_named_pen_nothing_moves_unless_allowed(tmp_path: Path, server: Server) -> None:
+    assert outcomes(tmp_path, "--pen-port", server.port) == {"passed": 1, "skipped": 2}
+    assert server.journal("motor") == []
+    allowed = outcomes(tmp_path, "--pen-port", server.port, "--pen-allow-motion")
+    assert allowed == {"passed": 2, "skipped": 1}
+    assert [entry["on"] for entry in server.journal("motor")] == [True, False]
+
+
+def test_a_named_pen_that_is_missing_is_an_error_and_never_the_simulator(tmp_path: Path) -> None:
+    assert outcomes(tmp_path, "--pen-port", "/dev/nowhere") == {"errors": 3}
+
+
+@pytest.mark.parametrize("pen_sim_url", ["sim://pen?clock=virtual&profile=fixed-rate"])
+def test_another_simulated_pen_by_its_address(pen: Pen, pen_sim: Any) -> None:
+    assert pen.identity.model == "sim-fixed-rate"
+    assert pen_sim.journal.entries
+
+
+def test_the_plugin_costs_next_to_nothing() -> None:
+    program = (
+        "import pytest, sys, time; before = set(sys.modules); begun = time.perf_counter();"
+        "import penstroke.pytest_plugin;"
+        "print((time.perf_counter() - begun) * 1000, *sorted(set(sys.modules) - before))"
+    )
+
+    def cost() -> tuple[float, list[str]]:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        took_ms, *modules = done.stdout.split()
+        return float(took_ms), modules
+
+    assert cost()[1] == ["penstroke", "penstroke.pytest_plugin"]
+    # The best of three: a busy machine is not the plugin's fault.
+    assert min(cost()[0] for _ in range(3)) < 5
