@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from penstroke_sim.errors import ScenarioError
 from penstroke_sim.profiles import DEFAULT_PROFILE, Profile, profile_named
-from penstroke_sim.scenario import Scenario, load
+from penstroke_sim.scenario import Scenario, check_fits, load
 from penstroke_sim.world import World
 
 KEYS: Final = ("seed", "profile", "scenario", "speed", "clock")
@@ -60,8 +60,10 @@ def parse_address(url: str) -> Address:
     if virtual and "speed" in query:
         raise ScenarioError(f"{url!r}: virtual time has no speed")
     scenario = load(query["scenario"]) if "scenario" in query else Scenario()
+    profile = profile_named(query.get("profile") or scenario.profile or DEFAULT_PROFILE)
+    check_fits(scenario, profile)
     return Address(
-        profile=profile_named(query.get("profile") or scenario.profile or DEFAULT_PROFILE),
+        profile=profile,
         seed=_seed(query["seed"], url) if "seed" in query else scenario.seed or 0,
         scenario=scenario,
         virtual=virtual,

@@ -104,7 +104,7 @@ def serve(
     was not met.
     """
     from penstroke_sim.pacing import check_speed
-    from penstroke_sim.scenario import Scenario, load
+    from penstroke_sim.scenario import Scenario, check_fits, load
     from penstroke_sim.serve import Serving, ended_by_signals
     from penstroke_sim.serve import serve as serve_until
 
@@ -117,12 +117,14 @@ def serve(
     except ScenarioError as error:
         raise click.UsageError(f"--{error}.") from None
     scenario = Scenario() if scenario_path is None else load(scenario_path)
+    pen = _chosen_profile(profile, scenario.profile)
+    check_fits(scenario, pen)
     if scenario.drive:
         click.echo("note: the scenario's drive is for `penstroke-sim run`; here the host drives.", err=True)
     with ended_by_signals() as ended:
         judgements = serve_until(
             Serving(
-                profile=_chosen_profile(profile, scenario.profile),
+                profile=pen,
                 seed=_chosen_seed(seed, scenario.seed),
                 scenario=scenario,
                 speed=speed,
@@ -150,10 +152,11 @@ def run_scenario(
     """Play a scenario on virtual time with its own host, and judge what it expects."""
     from penstroke_sim.journal_file import JournalFile
     from penstroke_sim.play import play
-    from penstroke_sim.scenario import load
+    from penstroke_sim.scenario import check_fits, load
 
     scenario = load(scenario_path)
     pen = _chosen_profile(profile, scenario.profile)
+    check_fits(scenario, pen)
     number = _chosen_seed(seed, scenario.seed)
     try:
         report = play(scenario, profile=pen, seed=number)

@@ -166,7 +166,14 @@ class TcpEndpoint:
             self._listener = None
 
     def receive(self) -> bytes:
-        self._accept()
+        data = self._hear()
+        if not data:
+            # Only once the client there was has been heard to its end: a host that closes and opens again
+            # must not be turned away because of itself.
+            self._accept()
+        return data
+
+    def _hear(self) -> bytes:
         if self._client is None:
             return b""
         try:
@@ -191,22 +198,22 @@ class TcpEndpoint:
             self._drop_client()
 
     def _accept(self) -> None:
+        """Take one waiting host in, or turn it away. One a turn: the next may find the place free."""
         if self._listener is None:
             return
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            if self._client is not None:
-                client.close()
-                continue
-            client.setblocking(False)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # A host whose machine vanished would otherwise hold the only place for ever.
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self._selector.register(client, selectors.EVENT_READ)
-            self._client = client
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return
+        if self._client is not None:
+            client.close()
+            return
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A host whose machine vanished would otherwise hold the only place for ever.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._selector.register(client, selectors.EVENT_READ)
+        self._client = client
 
     def _drop_client(self) -> None:
         if self._client is not None:

@@ -23,9 +23,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from penstroke_sim.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from penstroke_sim.profiles import Profile
 
 NS_PER_S: Final = 1_000_000_000
 LONGEST_S: Final = 86_400
@@ -140,6 +143,16 @@ def scenario_of(document: object) -> Scenario:
         timeline=tuple(sorted(timeline, key=lambda entry: entry.at_ns)),
         expect=expect,
     )
+
+
+def check_fits(scenario: Scenario, profile: Profile) -> None:
+    """Raises `ScenarioError` when the timeline asks of this kind of pen what it has not got, a trigger or a
+    battery. Tried out on a pen of its own, before a host depends on one."""
+    from penstroke_sim.world import World
+
+    world = World(profile=profile)
+    for entry in scenario.timeline:
+        world.inject(entry.name, **entry.params)
 
 
 def _strict_loader() -> Any:

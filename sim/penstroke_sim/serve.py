@@ -72,13 +72,13 @@ def serve(
         file = None if serving.journal is None else stack.enter_context(JournalFile(serving.journal))
 
         history = History()
-        began_s = time.time()
-        journal = Journal(sink=lambda entry: _record(entry, history, file), wall=lambda: began_s)
+        journal = Journal(sink=lambda entry: _record(entry, history, file), wall=time.time)
         world = World(profile=serving.profile, seed=serving.seed, scenario=serving.scenario, journal=journal)
+        pacer = Pacer(world, speed=serving.speed)
         # Device time and wall time run in step from here on, so the label is worked out from device time: it
         # is true even for what a stopped server catches up with later.
+        began_s = time.time()
         journal.wall = lambda: began_s + world.now_ns / 1e9 / serving.speed
-        pacer = Pacer(world, speed=serving.speed)
         ready(_announcement(serving, endpoint.port))
         plugged = True
         line_free_ns = 0

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from penstroke_sim.acts import ACTS
+from penstroke_sim.address import parse_address
 from penstroke_sim.cli import run
+from penstroke_sim.errors import ScenarioError
 from penstroke_sim.faults import CATALOGUE
 
 PASSES = "drive: [{do: hello}]\nexpect: [{by: 0.3, state: idle}]"
@@ -142,8 +144,11 @@ def test_what_a_pen_cannot_do_is_the_scenarios_fault(
     scenario: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = scenario("expect: [{by: 1, state: idle}]\ntimeline: [{at: 0.5, inject: trigger-press}]")
-    assert run(["run", path, "--profile", "fixed-rate", "--json"]) == 7
-    assert "has no trigger" in error_of(capsys)["message"]
+    for command in (["run", path], ["serve", "--pty", "--scenario", path]):
+        assert run([*command, "--profile", "fixed-rate", "--json"]) == 7
+        assert "has no trigger" in error_of(capsys)["message"]
+    with pytest.raises(ScenarioError, match="has no trigger"):
+        parse_address(f"sim://pen?profile=fixed-rate&scenario={path}")
 
 
 def test_a_scenario_that_shows_nothing(

@@ -7,12 +7,14 @@ import os
 import random
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from penstroke_protocol import HostLink
 from penstroke_protocol.messages import Fault, Feature, Flag, GetStatus, SetRate, State
 
 Serve = Callable[..., Any]
@@ -46,6 +48,7 @@ def test_other_signals_end_it_too(serve: Serve, number: signal.Signals) -> None:
     assert server.process.returncode == 0
 
 
+@pytest.mark.req("S-10")
 def test_a_stopped_server_finds_the_lease_lapsed_when_it_goes_on(
     serve: Serve, connect: Connect, tmp_path: Path
 ) -> None:
@@ -69,6 +72,19 @@ def test_a_stopped_server_finds_the_lease_lapsed_when_it_goes_on(
     assert walls == sorted(walls)
 
 
+def test_what_a_host_says_arrives_when_it_was_said(serve: Serve, connect: Connect, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    host = connect(serve("--pty", "--journal", journal).port)
+    # Without a session nothing is due in the pen, and the server sleeps.
+    host.listen(0.5)
+    before_s = time.time()
+    host.stop()
+    after_s = time.time()
+    (stop,) = [entry for entry in journal_of(journal) if entry["event"] == "stop"]
+    assert before_s - 0.005 <= stop["wall"] <= after_s + 0.005
+
+
+@pytest.mark.req("S-11", "S-24")
 @pytest.mark.parametrize("kind", ["--pty", "--tcp"])
 def test_a_host_that_vanishes_leaves_the_port_to_the_next_one(
     serve: Serve, connect: Connect, kind: str
@@ -87,6 +103,7 @@ def test_a_host_that_vanishes_leaves_the_port_to_the_next_one(
     assert second.link.damage.total() == 0
 
 
+@pytest.mark.req("S-07", "S-12")
 @pytest.mark.parametrize("kind", ["--pty", "--tcp"])
 def test_stop_acts_in_a_flood_of_random_bytes(serve: Serve, connect: Connect, kind: str) -> None:
     # Native USB: the flood is over before the lease is.
@@ -127,6 +144,18 @@ def test_a_second_client_is_turned_away_and_disturbs_nothing(serve: Serve, conne
         other.settimeout(10)
         assert other.recv(100) == b""
     assert host.done(SetRate(1000)).rate_dhz == 1000
+
+
+def test_a_client_that_comes_again_is_not_turned_away_because_of_itself(serve: Serve) -> None:
+    server = serve("--tcp", "127.0.0.1:0")
+    name, _, number = server.port.removeprefix("socket://").rpartition(":")
+    for _ in range(50):
+        with socket.create_connection((name, int(number)), timeout=10) as client:
+            client.sendall(b"\0" * 100)
+    with socket.create_connection((name, int(number)), timeout=10) as client:
+        client.sendall(HostLink(nonce=1, zone_digest=0).stop_frame())
+        client.settimeout(10)
+        assert client.recv(1) == b"\0"
 
 
 def test_a_cut_line_vanishes_and_comes_back(serve: Serve, connect: Connect, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_a_run_from_hello_to_stop(host: Any) -> None:
     assert host.done(GetStatus()).faults == 0
 
 
+@pytest.mark.req("S-10", "S-11")
 def test_a_silent_host_is_stopped_by_the_lease(host: Any) -> None:
     host.running()
     heard = host.until(lambda heard: heard.state == State.FAULT)
@@ -67,6 +68,7 @@ def test_a_silent_host_is_stopped_by_the_lease(host: Any) -> None:
     assert host.telemetry[-1].state == State.FAULT
 
 
+@pytest.mark.req("S-01")
 def test_the_pen_refuses_what_it_must_not_do_and_hears_through_junk(host: Any) -> None:
     host.hello()
     host.until(lambda heard: heard.state == State.IDLE)
