@@ -3,7 +3,8 @@
 Strategy. While a pen is held, a signal never raises inside whatever is running: its handler sends STOP (one
 write, no lock) and leaves a note, and the program looks at the note between its steps, none of which lasts
 long. So the link is never torn apart in the middle of a frame, and a second Ctrl-C cannot skip the stop: it
-sends another one. While no pen is held a signal ends the program at once.
+sends another one. Only printing may last for ever, when nobody reads; there a signal raises after its STOP.
+While no pen is held a signal ends the program at once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any
 
+_printing = False
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -70,3 +72,16 @@ class Interrupts:
         # A port that has just failed makes the stop fail too; leaving the block stops again and says so.
         with suppress(Exception):
             self._stop()
+        if _printing:
+            raise Interrupted(self.why)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """While this lasts, nothing but output is under way, and a signal may tear it apart."""
+    global _printing
+    _printing = True
+    try:
+        yield
+    finally:
+        _printing = False

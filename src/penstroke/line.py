@@ -29,7 +29,7 @@ from penstroke_protocol.host_link import (
     StopTimedOut,
     TelemetryReceived,
 )
-from penstroke_protocol.messages import Condition, Flag, HelloAnswer, Kind, State
+from penstroke_protocol.messages import Condition, EventCode, Flag, HelloAnswer, Kind, State
 
 if TYPE_CHECKING:
     from penstroke.ports.control import ControlRequest, ControlSocket
@@ -53,6 +53,8 @@ class Line:
         """A request ended without an answer: what the pen holds is not known."""
         self.stop_demanded = False
         """A stop was asked for and no fresh press has come since; set from any thread."""
+        self.cartridge_changed = False
+        """The pen told that its cartridge was taken out or put in since this was last cleared."""
         self.telemetry: TelemetryReceived | None = None
         self.fresh: deque[TelemetryReceived] = deque(maxlen=256)
         """Telemetry not yet looked at. Bounded: a loop that sleeps must not pile up readings."""
@@ -101,6 +103,8 @@ class Line:
         Raises `Refused` or `DeviceFault` when the pen refuses, `LinkTimeout` when it does not answer (and
         then what it holds is unknown), `LinkLost` when it is gone or was reset, `Stopped` when a stop came.
         """
+        if not self.link.session:
+            self._raise_session_ended()
         self._send_checked(message)
         outcome = self._await_outcome()
         if isinstance(outcome, Answered):
@@ -139,9 +143,12 @@ class Line:
             raise
         self._write(data)
 
+    def _waiting(self) -> bool:
+        return self.link.busy and self._outcome is None and self._session_ended is None
+
     def _await_outcome(self) -> Any:
         self._outcome = None
-        while self.link.busy and self._outcome is None and self._session_ended is None:
+        while self._waiting():
             self.turn(None)
         outcome, self._outcome = self._outcome, None
         return outcome
@@ -258,6 +265,8 @@ class Line:
                 self.fresh.append(event)
             elif isinstance(event, DeviceEvent):
                 self.events.append(event)
+                if event.code in (EventCode.CARTRIDGE_IN, EventCode.CARTRIDGE_OUT):
+                    self.cartridge_changed = True
             elif isinstance(event, StopAnswered | StopTimedOut):
                 self.stop_answer = event
             elif isinstance(event, SessionEnded):
@@ -268,7 +277,7 @@ class Line:
     def _raise_session_ended(self) -> NoReturn:
         raise self._told(
             LinkLost(
-                "the pen no longer knows this session: it was reset or switched off and on; nothing moves",
+                "this session with the pen has ended: it was closed, or the pen was reset or switched off",
                 hint="connect again; zone, depth and rate have to be set afresh",
             )
         )

@@ -195,6 +195,7 @@ class Pen:
 
     def cartridge(self) -> Cartridge:
         """Ask what the cartridge tells of itself."""
+        self._line.cartridge_changed = False
         cartridge = Cartridge.of(self._ask(messages.GetCartridge()))
         length_um = cartridge.needle_length_um if cartridge.present and cartridge.id else None
         self._constraints = replace(self._constraints, cartridge_length_um=length_um)
@@ -280,8 +281,7 @@ class Pen:
         if isinstance(limit, Refusal):
             raise Refused.of(limit)
         self._forget_zone()
-        self._gate.permit_zone(found, side, ceiling_um=limit.limit_um)
-        told = self._ask(messages.SelectZone(found.id, SIDE_CODES[side], limit.limit_um))
+        told = self._ask(self._gate.permit_zone(found, side, ceiling_um=limit.limit_um))
         self._agree("zone", (told.zone, told.side), (found.id, SIDE_CODES[side]))
         if told.held_ceiling_um > limit.limit_um:
             raise self._disagreement("ceiling", told.held_ceiling_um, limit.limit_um)
@@ -294,6 +294,11 @@ class Pen:
         While needles move only a shallower depth is taken.
         """
         self._may_move()
+        self._line.turn(self.now_ns())
+        if self._line.cartridge_changed:
+            # Its needles may be longer or shorter: what was known of them is no longer a limit.
+            self.cartridge()
+            self._constraints = replace(self._constraints, held_um=self._ask_status().held_ceiling_um)
         verdict = check_depth(mm, self._constraints)
         reasons = verdict.reasons if isinstance(verdict, Refusal) else ()
         if isinstance(verdict, Allowed) and self._believed.flags & Flag.RATE_SET:
@@ -303,8 +308,10 @@ class Pen:
                 reasons = envelope.reasons
         if isinstance(verdict, Refusal) or reasons:
             raise Refused.of(Refusal(reasons))
-        self._gate.permit_depth(verdict.depth_um, verdict.limit_um, self.limits.tolerance_um)
-        told = self._ask(messages.SetDepth(verdict.depth_um))
+        request = self._gate.permit_depth(
+            verdict.depth_um, limit_um=verdict.limit_um, tolerance_um=self.limits.tolerance_um
+        )
+        told = self._ask(request)
         self._adopt(told, "depth", told.depth_um if told.flags & Flag.DEPTH_SET else None, verdict.depth_um)
         self._command_changed()
 
@@ -315,8 +322,7 @@ class Pen:
         verdict = check_rate(hz, replace(self._constraints, scope=Scope.SELECT), depth_um, self._figures)
         if isinstance(verdict, Refusal):
             raise Refused.of(verdict)
-        self._gate.permit_rate(verdict.rate_dhz)
-        told = self._ask(messages.SetRate(verdict.rate_dhz))
+        told = self._ask(self._gate.permit_rate(verdict.rate_dhz))
         self._adopt(told, "rate", told.rate_dhz if told.flags & Flag.RATE_SET else None, verdict.rate_dhz)
         self._command_changed()
 
@@ -329,8 +335,9 @@ class Pen:
         verdict = check_depth(mm, self._constraints)
         if isinstance(verdict, Refusal):
             raise Refused.of(verdict)
-        told = self._ask(messages.LowerCeiling(verdict.depth_um + self.limits.tolerance_um))
+        told = self._ask(self._gate.permit_ceiling(verdict.depth_um + self.limits.tolerance_um))
         self._believed = told
+        self._gate.verified(told)
         self._constraints = replace(self._constraints, held_um=told.held_ceiling_um)
 
     # -- moving ----------------------------------------------------------------------------------------
@@ -501,6 +508,9 @@ class Pen:
         )
 
     def _may_move(self) -> None:
+        """Before anything that sets or moves: this session may, and what the pen holds is known."""
+        if self._line.unknown:
+            self._ask_status()
         if self.read_only:
             raise VersionMismatch(
                 f"this pen can only be looked at: {self.read_only}",
@@ -513,6 +523,7 @@ class Pen:
         self._agree(what, held, wanted)
         self._agree("zone", (told.zone, told.side), (self._believed.zone, self._believed.side))
         self._believed = told
+        self._gate.verified(told)
 
     def _agree(self, what: str, held: object, wanted: object) -> None:
         if held != wanted:

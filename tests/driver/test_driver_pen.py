@@ -265,6 +265,17 @@ def test_a_shorter_cartridge_lowers_the_limit(pen: Pen, pen_sim: Any) -> None:
 
 
 @pytest.mark.req("S-01")
+def test_the_pen_telling_of_another_cartridge_makes_its_length_count(pen: Pen, pen_sim: Any) -> None:
+    ready(pen)
+    pen_sim.inject("cartridge-inserted", length_um=500)
+    pen.pump(0.3)
+    with pytest.raises(Refused, match="cartridge") as error:
+        pen.set_depth(mm=0.9)
+    assert "the pen refused" not in str(error.value)
+    pen.set_depth(mm=0.45)
+
+
+@pytest.mark.req("S-01")
 def test_a_cartridge_changed_after_the_depth_was_set_forgets_the_depth(pen: Pen, pen_sim: Any) -> None:
     ready(pen)
     pen_sim.inject("cartridge-inserted", length_um=500)

@@ -29,12 +29,13 @@ def sample_object(sample: Sample, **more: Any) -> dict[str, Any]:
     }
 
 
-def run_line(sample: Sample, *, depth_mm: float, rate_hz: float, left_s: float) -> str:
-    """State, depth and rate set and measured, strokes and time left."""
+def run_line(
+    sample: Sample, *, depth_mm: float, rate_hz: float, left_s: float, strokes: int | None = None
+) -> str:
+    """State, time left, depth and rate measured and set, and strokes: in 80 columns."""
     return (
-        f"{sample.state}  depth {depth_mm:.2f} mm set {sample.depth_mm:.2f} measured  "
-        f"rate {rate_hz:.1f} Hz set {sample.rate_hz:.1f} measured  {sample.strokes} strokes  "
-        f"{minutes(max(left_s, 0.0))} left"
+        f"{sample.state}  {minutes(max(left_s, 0.0))} left  {sample.depth_mm:.2f} mm (set {depth_mm:.2f})  "
+        f"{sample.rate_hz:.1f} Hz (set {rate_hz:g})  {sample.strokes if strokes is None else strokes} strokes"
     )
 
 

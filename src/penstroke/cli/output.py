@@ -12,7 +12,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, TextIO
 
-from penstroke.interrupts import Interrupted
+from penstroke.interrupts import Interrupted, printing
 
 OUTPUT_CLOSED = "the output can no longer be written"
 
@@ -64,10 +64,24 @@ def _put(stream: TextIO, text: str) -> None:
 
 def _write(stream: TextIO, text: str) -> None:
     try:
-        _put(stream, text)
+        with printing():
+            _put(stream, text)
     except OSError as problem:
         # A reader that went away, a closed terminal, a full disk: a wish to end, and the needles stop first.
+        _abandon(stream)
         raise Interrupted(OUTPUT_CLOSED) from problem
+    except Interrupted:
+        _abandon(stream)
+        raise
+
+
+def _abandon(stream: TextIO) -> None:
+    """Let what is left go nowhere: neither the last words nor Python's own last flush may wait for a reader."""
+    with suppress(OSError, ValueError):
+        its_own = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, its_own)
+        os.close(nowhere)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from contextlib import suppress
@@ -12,7 +11,7 @@ import click
 
 from penstroke.cli import errors
 from penstroke.cli.app import App, PenGroup, shared_options
-from penstroke.cli.output import OUTPUT_CLOSED, json_line, survive_odd_streams
+from penstroke.cli.output import json_line, survive_odd_streams
 from penstroke.errors import PenError, Stopped
 from penstroke.interrupts import Interrupted, Interrupts
 
@@ -86,13 +85,9 @@ def run(args: list[str]) -> int:
     with Interrupts() as interrupts:
         app = App(interrupts)
         try:
-            code = _call(app, args)
-            sys.stdout.flush()
-            return code
+            return _call(app, args)
         except Interrupted as interrupted:
             return _interrupted(app, args, interrupted.why)
-        except BrokenPipeError:
-            return _interrupted(app, args, OUTPUT_CLOSED)
 
 
 def _call(app: App, args: list[str]) -> int:
@@ -111,8 +106,6 @@ def _call(app: App, args: list[str]) -> int:
         return errors.exit_code(error)
     except click.Abort as abort:
         raise Interrupted("end of input") from abort
-    except BrokenPipeError:
-        raise
     except Exception as bug:
         if app.debug:
             traceback.print_exc()
@@ -135,8 +128,6 @@ def _interrupted(app: App, args: list[str], why: str) -> int:
     if app.pen_let_go:
         message += "; the needles are stopped and retracted"
     _report(app, args, Stopped(message, code="interrupted"))
-    if why == OUTPUT_CLOSED:
-        _abandon_stdout()
     return errors.INTERRUPTED
 
 
@@ -150,12 +141,3 @@ def _report(app: App, args: list[str], error: PenError) -> None:
         for line in lines:
             sys.stderr.write(line + "\n")
         sys.stderr.flush()
-
-
-def _abandon_stdout() -> None:
-    """Python flushes stdout once more at its end; into nothing, where the reader has gone."""
-    with suppress(OSError, ValueError):
-        stdout = sys.stdout.fileno()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stdout)
-        os.close(nowhere)

@@ -114,10 +114,14 @@ class Journal:
             raise _unwritable(self.path, problem) from problem
 
 
-def read_journal(path: Path) -> Iterator[dict[str, Any]]:
+_SAMPLE = '"event": "sample"'
+"""Whole in a sample's line, and in no other: inside a text its quotes would be escaped."""
+
+
+def read_journal(path: Path, *, readings: bool = True) -> Iterator[dict[str, Any]]:
     """The entries of a journal; a last line that was cut off by the end of its program is left out.
 
-    Raises `RecordError` (`record-unreadable`) for a file that is no journal or is damaged before its end.
+    Without `readings` the samples, nearly all of its lines, are passed over and not looked at. Raises `RecordError` (`record-unreadable`) for a file that is no journal or is damaged before its end.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -126,6 +130,8 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
         raise _unreadable(path, why) from problem
     # Every whole entry ends in a newline, so what follows the last one is blank or cut off.
     for number, line in enumerate(lines[:-1], start=1):
+        if not readings and _SAMPLE in line:
+            continue
         try:
             entry = json.loads(line)
         except ValueError as problem:

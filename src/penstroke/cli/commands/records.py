@@ -58,19 +58,18 @@ def show_record(ctx: click.Context, record_id: str) -> None:
     if Path(record_id).name != record_id or not path.is_file():
         message = f"there is no journal {record_id} in {app.config.journals}"
         raise UsageProblem(message, code="record-unknown", hint="`penstroke records list` lists them")
-    entries = list(read_journal(path))
+    entries = list(read_journal(path, readings=app.json))
     if app.json:
         emit({"id": record_id, "file": str(path), "entries": entries})
         return
     show(f"{path}\n")
     for entry in entries:
-        if entry["event"] != "sample":
-            show(_line(entry))
+        show(_line(entry))
 
 
 def _overview(path: Path) -> dict[str, Any]:
     try:
-        entries = list(read_journal(path))
+        entries = list(read_journal(path, readings=False))
     except RecordError:
         entries = []
     first = entries[0] if entries else {}

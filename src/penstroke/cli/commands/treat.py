@@ -14,7 +14,7 @@ from penstroke import __version__
 from penstroke.cli.app import App, PenCommand, current, open_pen
 from penstroke.cli.commands.plan import check_against, plan_table, refusal, violation_object
 from penstroke.cli.errors import BY_OUR_OWN_STOP
-from penstroke.cli.live import sample_object
+from penstroke.cli.live import run_line, sample_object
 from penstroke.cli.output import LiveLine, emit, minutes, say, show, table
 from penstroke.cli.prompt import ask
 from penstroke.errors import PenError, RecordError
@@ -265,13 +265,17 @@ def _reading_object(reading: Reading) -> dict[str, Any]:
 
 
 def _reading_line(reading: Reading) -> str:
-    sample, begins = reading.sample, reading.begins
-    target = begins.ahead.zone.target_density
+    # The order is that of need: a terminal of 80 columns shows up to the strokes, the rest falls off its end.
+    begins, target = reading.begins, reading.begins.ahead.zone.target_density
+    line = run_line(
+        reading.sample,
+        depth_mm=begins.depth_mm,
+        rate_hz=begins.rate_hz,
+        left_s=reading.pass_left_s,
+        strokes=reading.zone_strokes,
+    )
     return (
-        f"  {sample.state}  {begins.depth_mm:.2f} mm set {sample.depth_mm:.2f} measured  "
-        f"{begins.rate_hz:.1f} Hz set {sample.rate_hz:.1f} measured  {reading.zone_strokes} strokes  "
-        f"{reading.density_per_cm2:.0f}/cm² (target {target.min_per_cm2}-{target.max_per_cm2})  "
-        f"{minutes(reading.pass_left_s)} left, "
+        f"  {line}  {reading.density_per_cm2:.0f}/cm² (target {target.min_per_cm2}-{target.max_per_cm2})  "
         f"plan {reading.plan_done * 100:.0f} % done, {minutes(reading.plan_left_s)} left"
     )
 
