@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import subprocess
+import termios
 from collections.abc import Callable
 from typing import Protocol
 
@@ -41,14 +43,17 @@ class FarEnd:
         os.set_blocking(self.near, False)
         room = select.poll()
         room.register(self.near, select.POLLOUT)
-        # The kernel moves bytes on in the background, so that there may be room again a moment later.
-        while room.poll(20):
+        # The kernel moves bytes on in the background, until its buffer for the far end is full too.
+        while self._arrived() < 4095 or room.poll(0):
             for size in (512, 1):
                 try:
                     while True:
                         os.write(self.near, b"\x55" * size)
                 except BlockingIOError:
                     continue
+
+    def _arrived(self) -> int:
+        return int.from_bytes(fcntl.ioctl(self.fd, termios.FIONREAD, b"\0\0\0\0"), "little")
 
     def unplug(self) -> None:
         for fd in (self.fd, self.near):

@@ -74,8 +74,17 @@ def test_line_is_115200_8n1_without_flow_control(port: RecordedPort, far_end: Fa
 
 
 @pytest.mark.req("R-1.2")
-def test_closing_will_not_drop_the_reset_line(port: RecordedPort, far_end: FarEnd) -> None:
+def test_closing_will_not_drop_the_reset_line(far_end: FarEnd) -> None:
+    settings = termios.tcgetattr(far_end.fd)
+    settings[2] |= termios.HUPCL
+    termios.tcsetattr(far_end.fd, termios.TCSANOW, settings)
+    open_port(far_end.path).close()
     assert not termios.tcgetattr(far_end.fd)[2] & termios.HUPCL
+
+
+def test_an_empty_read_can_only_mean_the_end(port: RecordedPort, far_end: FarEnd) -> None:
+    """Bytes that another reader took are no end of the line: VMIN 1 makes the system tell them apart."""
+    assert termios.tcgetattr(far_end.fd)[6][termios.VMIN] in (1, b"\x01")
 
 
 def test_the_far_end_gone_is_link_lost_for_reading_writing_and_stopping(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from far_end import PATIENCE_S, FarEnd, InThread, Spawn
+from pytest_mock import MockerFixture
 
 from penstroke.errors import LinkTimeout, PortBusy, PortError
 from penstroke.ports import control as control_module
@@ -62,7 +63,7 @@ def test_another_name_for_the_device_is_the_same_device(
 ) -> None:
     link = tmp_path / "pen"
     link.symlink_to(far_end.path)
-    with pytest.raises(PortBusy):
+    with pytest.raises(PortBusy, match="held by this program itself"):
         open_port(str(link))
 
 
@@ -223,6 +224,14 @@ def test_a_runtime_folder_that_others_may_write_is_refused(
     with pytest.raises(PortError, match="writable by other users") as caught:
         open_port(far_end.path)
     assert "PENSTROKE_RUNTIME_DIR" in caught.value.hint
+
+
+def test_a_runtime_folder_of_another_user_is_refused(
+    far_end: FarEnd, own_home: Path, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(os, "geteuid", return_value=os.geteuid() + 12345)
+    with pytest.raises(PortError, match="writable by other users"):
+        open_port(far_end.path)
 
 
 def test_a_runtime_folder_that_cannot_be_made_is_said(

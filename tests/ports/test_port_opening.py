@@ -194,6 +194,8 @@ def test_an_rfc2217_server_is_a_port(listener: socket.socket, in_thread: InThrea
     served = in_thread(serve)
     port = open_port(f"rfc2217://127.0.0.1:{listener.getsockname()[1]}")
     try:
+        # pyserial knows no bound for writing here, so its socket gets one.
+        assert port.port._line._socket.gettimeout() == 0.2  # type: ignore[attr-defined]
         port.write(bytes(range(256)))
         got = b""
         while len(got) < 256:
@@ -244,7 +246,8 @@ class Imaginary:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.cut = self.closed = False
+        self.cut = False
+        self.closed = 0
         self.written = b""
 
     def read(self, max_bytes: int, timeout_ns: int | None) -> bytes:
@@ -261,7 +264,7 @@ class Imaginary:
         return 42
 
     def close(self) -> None:
-        self.closed = True
+        self.closed += 1
 
 
 def refusing(url: str) -> Imaginary:
@@ -291,7 +294,7 @@ def test_a_simulator_on_virtual_time_is_found_by_its_scheme() -> None:
     assert (device.url, device.written) == (port.name, b"xy")
     port.close()
     port.close()
-    assert device.closed
+    assert device.closed == 1
 
 
 @pytest.mark.usefixtures("imaginary_simulator")
@@ -376,6 +379,13 @@ def test_the_projects_own_simulator_is_a_port_both_ways(url: str) -> None:
         port.close()
     with pytest.raises(LinkLost, match="is closed"):
         port.read(1, 0)
+
+
+@pytest.mark.parametrize("clock", ["", "&clock=virtual"])
+def test_a_scenario_that_is_missing_is_no_silent_line(clock: str) -> None:
+    with pytest.raises(PortError, match=r"cannot open sim://.*no-such-file: No such file") as caught:
+        open_port(f"sim://pen?scenario=/no-such-file{clock}")
+    assert type(caught.value) is PortError
 
 
 @pytest.mark.parametrize("clock", ["", "&clock=virtual"])
