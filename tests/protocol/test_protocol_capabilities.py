@@ -1,4 +1,4 @@
-"""What a device says of itself is what it decides with, and the detail of a refusal is what the table says."""
+"""What a device says of itself is what it decides with; a refusal's detail is what the table says."""
 
 from __future__ import annotations
 

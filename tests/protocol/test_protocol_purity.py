@@ -40,7 +40,7 @@ CALLS = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}
 def impurities(source: str) -> Iterator[str]:
     """What a pure module must not have, each with its line."""
     nodes = list(ast.walk(ast.parse(source)))
-    # A parameter may be called random, too: only the module's own functions share their chance with everybody.
+    # A parameter may be called random, too: only the module's own functions share chance.
     shared = any(isinstance(n, ast.Import) and any(a.name == "random" for a in n.names) for n in nodes)
     for node in nodes:
         yield from (f"{getattr(node, 'lineno', 0)}: {what}" for what in impure(node, shared=shared))
