@@ -76,7 +76,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 
 def _abandon(stream: TextIO) -> None:
-    """Let what is left go nowhere: neither the last words nor Python's own last flush may wait for a reader."""
+    """Let the rest go nowhere: neither last words nor Python's own last flush may wait for a reader."""
     with suppress(OSError, ValueError):
         its_own = stream.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -121,7 +121,8 @@ _SAMPLE = '"event": "sample"'
 def read_journal(path: Path, *, readings: bool = True) -> Iterator[dict[str, Any]]:
     """The entries of a journal; a last line that was cut off by the end of its program is left out.
 
-    Without `readings` the samples, nearly all of its lines, are passed over and not looked at. Raises `RecordError` (`record-unreadable`) for a file that is no journal or is damaged before its end.
+    Without `readings` the samples, nearly all of its lines, are passed over and not looked at. Raises
+    `RecordError` (`record-unreadable`) for a file that is no journal or is damaged before its end.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")

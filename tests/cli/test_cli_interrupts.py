@@ -1,0 +1,165 @@
+"""What a signal does, by itself; and what the pieces under `treat` do when their caller leaves or hangs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clitools import CHEEK, Server
+
+from penstroke import Pen, load_plan
+from penstroke.errors import DeviceFault
+from penstroke.interrupts import Interrupted, Interrupts, printing
+from penstroke.treatment.journal import Journal, read_journal
+from penstroke.treatment.run import Answer, Needling, Reading
+
+RUN = ("run", "--zone", "cheek", "--side", "left", "--depth", "0.9", "--rate", "110", "--for", "60")
+
+
+@pytest.fixture
+def interrupts() -> Iterator[Interrupts]:
+    """The signals of this process, handled for the length of a test."""
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with Interrupts() as installed:
+        yield installed
+    assert {signum: signal.getsignal(signum) for signum in before} == before
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_without_a_pen_a_signal_ends_at_once(interrupts: Interrupts, signum: signal.Signals) -> None:
+    with pytest.raises(Interrupted, match=signum.name):
+        signal.raise_signal(signum)
+
+
+def test_with_a_pen_every_signal_stops_it_and_none_raises(interrupts: Interrupts) -> None:
+    stops: list[int] = []
+    with interrupts.stopping(lambda: stops.append(1)):
+        interrupts.check()
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGINT):
+            signal.raise_signal(signum)
+        assert len(stops) == 3
+        with pytest.raises(Interrupted, match="SIGTERM"):
+            interrupts.check()
+
+
+def test_a_stop_that_fails_in_the_handler_is_left_to_the_way_out(interrupts: Interrupts) -> None:
+    def broken() -> None:
+        raise DeviceFault("the port has gone")
+
+    with interrupts.stopping(broken):
+        signal.raise_signal(signal.SIGINT)
+    assert interrupts.why == "SIGINT"
+
+
+def test_printing_that_nobody_reads_can_be_interrupted_after_the_stop(interrupts: Interrupts) -> None:
+    stops: list[int] = []
+    with interrupts.stopping(lambda: stops.append(1)), pytest.raises(Interrupted), printing():
+        signal.raise_signal(signal.SIGINT)
+    assert stops == [1]
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as installed:
+            signal.raise_signal(signal.SIGHUP)
+            installed.check()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.req("S-10")
+def test_a_program_whose_output_nobody_reads_still_obeys_a_signal(server: Server) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "penstroke", "--port", server.port, "--json", *RUN],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        if process.stdout is None or process.stderr is None:
+            raise AssertionError("no pipes")
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        # The pipe fills, the loop hangs in its printing, and the lease lapses: the dead-man's switch.
+        server.wait_for("motor", on=False, reason="lease")
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+        assert process.wait(20) in (5, 130)
+    assert json.loads(said.splitlines()[-1])["error"]["code"] in ("interrupted", "fault-latched")
+
+
+# -- the needling of a plan, as a library -------------------------------------------------------
+
+
+@pytest.fixture
+def needling(pen: Pen, plan_file: Callable[..., Path], tmp_path: Path) -> Iterator[Needling]:
+    """Twenty seconds of a plan on the simulated pen, every zone started."""
+    plan = load_plan(plan_file(CHEEK | {"area_cm2": 16}))
+    with Journal(tmp_path / "j.jsonl") as journal:
+        yield Needling(pen, plan, journal, lambda _ahead: Answer.START)
+
+
+def motor(pen_sim: Any) -> list[tuple[bool, str]]:
+    """What the motor did, and why."""
+    return [(entry["on"], entry["reason"]) for entry in pen_sim.journal.entries if entry["event"] == "motor"]
+
+
+@pytest.mark.req("S-10")
+def test_leaving_the_loop_stops_the_needles(needling: Needling, pen_sim: Any) -> None:
+    with closing(needling.run()) as steps:
+        for step in steps:
+            if isinstance(step, Reading) and step.sample.elapsed_s > 1:
+                break
+    assert motor(pen_sim) == [(True, "command"), (False, "stop")]
+    (result,) = needling.results
+    assert (result.state, result.passes_done, needling.finished) == ("begun", 0, False)
+    last = list(read_journal(needling.journal.path))[-1]
+    assert (last["event"], last["finished"]) == ("summary", False)
+
+
+@pytest.mark.req("S-10")
+def test_a_caller_that_hangs_is_stopped_by_the_lease(needling: Needling, pen_sim: Any) -> None:
+    with closing(needling.run()) as steps, pytest.raises(DeviceFault, match="lease"):
+        for step in steps:
+            if isinstance(step, Reading) and step.sample.elapsed_s > 1:
+                pen_sim.advance(2)
+    assert motor(pen_sim) == [(True, "command"), (False, "lease")]
+
+
+def test_progress_only_grows(needling: Needling) -> None:
+    readings = [step for step in needling.run() if isinstance(step, Reading)]
+    for before, after in pairwise(readings):
+        assert after.plan_left_s <= before.plan_left_s
+        assert after.zone_strokes >= before.zone_strokes
+    assert readings[0].plan_left_s == pytest.approx(20, abs=0.2)
+    assert readings[-1].plan_left_s == pytest.approx(0, abs=0.2)
+    assert needling.finished
+
+
+def test_same_seed_same_journal(plan_file: Callable[..., Path], tmp_path: Path) -> None:
+    import datetime
+
+    from penstroke import connect
+
+    def entries(name: str) -> list[dict[str, Any]]:
+        noon = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+        with (
+            connect("sim://pen?clock=virtual&seed=4", treatment=7) as pen,
+            Journal(tmp_path / name, utc_now=lambda: noon) as journal,
+        ):
+            journal.bind(pen.now_ns, simulated=pen.simulated)
+            list(Needling(pen, load_plan(plan_file(CHEEK)), journal, lambda _ahead: Answer.START).run())
+        return list(read_journal(tmp_path / name))
+
+    first = entries("a.jsonl")
+    assert first == entries("b.jsonl")
+    assert first[0]["utc"] == "2026-01-01T12:00:00.000Z"
