@@ -98,13 +98,14 @@ class Process:
         """Wait for its end; exit code and the rest of what it said."""
         deadline = time.monotonic() + PATIENCE_S
         while self.ours >= 0 and time.monotonic() < deadline:
-            if not select.select([self.ours], [], [], 0.05)[0]:
-                if self._process.poll() is not None:
+            ended = self._process.poll() is not None  # asked first: what it said last is still to be read
+            if not select.select([self.ours], [], [], 0 if ended else 0.05)[0]:
+                if ended:
                     break
                 continue
             try:
                 self.seen += os.read(self.ours, 4096).decode()
-            except OSError:
+            except OSError:  # its end of the terminal was closed
                 break
         return self._process.wait(PATIENCE_S), self.seen
 

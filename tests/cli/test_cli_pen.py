@@ -199,7 +199,7 @@ def test_run(on_pen: Call) -> None:
     assert end["strokes"] == pytest.approx(330, rel=0.1)
     plain = on_pen("run", *CHEEK, "--for", "5")
     assert plain.out.startswith("ended (its time was up): 5.0 s, ")
-    assert "depth 0.90 mm set" in plain.err
+    assert "mm (set 0.90)" in plain.err
     assert "Ctrl-C stops and retracts; the pen's own stop key does too" in plain.err
 
 

@@ -239,6 +239,20 @@ def test_an_interrupted_treatment_is_summed_up(
     assert [entry["event"] for entry in written].count("run-ended") == 1
 
 
+def test_a_treatment_whose_terminal_is_closed_still_closes_its_journal(
+    spawn: Spawn, server: Server, plan_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    journal = tmp_path / "j.jsonl"
+    plan = plan_file(CHEEK | {"area_cm2": 160})
+    process = spawn("--port", server.port, "treat", plan, "--yes", "--journal", journal)
+    process.read_until("running")
+    process.hang_up()  # no signal here: the next line that is printed meets a closed terminal
+    assert process.end()[0] == 130
+    stopped(server, "stop")
+    last = json.loads(journal.read_text().splitlines()[-1])
+    assert (last["event"], last["ended"]) == ("closed", "interrupted")
+
+
 def test_the_live_line_changes_in_place_on_a_terminal_that_can(
     spawn: Spawn, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,6 @@ def command(ctx: click.Context, plan: Path, yes: bool, operator: str | None, jou
     app.flags["operator"] = operator
     loaded = load_plan(plan)
     path = journal or _new_path(app.config.journals, loaded.title)
-    say(f"journal: {path}")
     with Journal(path, operator=str(app.config["operator"])) as written:
         written.write(
             "opened",
@@ -67,17 +66,26 @@ def command(ctx: click.Context, plan: Path, yes: bool, operator: str | None, jou
             finished = _treat(app, loaded, written, yes=yes)
         except PenError as error:
             ours = bool(app.interrupts.why) and isinstance(error, BY_OUR_OWN_STOP)
-            with suppress(RecordError):  # what went wrong first is what must be told
-                written.write("closed", ended="interrupted" if ours else "error", code=error.code)
+            _close(app, written, ended="interrupted" if ours else "error", code=error.code)
             raise
         except Interrupted as interrupted:
-            with suppress(RecordError):
-                written.write("closed", ended="interrupted", code=interrupted.why)
+            _close(app, written, ended="interrupted", code=interrupted.why)
             raise
         written.write("closed", ended="finished" if finished else "quit", code=None)
+    if not app.json:
+        show(f"journal: {path}")
     if not finished:
         raise Interrupted("the treatment was ended before its last zone")
     return 0
+
+
+def _close(app: App, journal: Journal, *, ended: str, code: str) -> None:
+    """The last entry after a failure, which is what must be told even where record and terminal fail too."""
+    with suppress(RecordError):
+        journal.write("closed", ended=ended, code=code)
+    if not app.json:
+        with suppress(Interrupted):
+            show(f"journal: {journal.path}")
 
 
 def _new_path(folder: Path, title: str) -> Path:
@@ -307,4 +315,3 @@ def _summary(app: App, needling: Needling, journal: Journal) -> None:
         for result in results
     ]
     show(table(("", "zone", "state", "passes", "s", "strokes", "punctures/cm²"), rows))
-    show(f"journal: {journal.path}")
