@@ -45,8 +45,9 @@ format: $(READY) ## formats the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-generate: $(READY) ## the specification's tables, the C headers and the vectors, from the declared messages
+generate: $(READY) ## all that is written by programs: tables, C headers, vectors, the safety file's pages
 	$(BIN)/python firmware_protocol/generate.py
+	$(BIN)/python scripts/safety_page.py
 
 picture: $(READY) ## docs/images/treat.svg, drawn from a real run
 	$(BIN)/python scripts/terminal_picture.py docs/images/treat.svg
