@@ -40,6 +40,7 @@ lint: $(READY) ## formatting, lint, types, layers, and whether the generated fil
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python firmware_protocol/generate.py --check
+	$(BIN)/python scripts/safety_page.py --check
 
 format: $(READY) ## formats the code
 	$(BIN)/ruff format .
