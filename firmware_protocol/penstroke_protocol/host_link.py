@@ -147,7 +147,7 @@ class _Flight:
 
 
 class HostLink(Link[HostEvent]):
-    """The host's engine: `nonce` is 32 random bits, fresh for each; `zone_digest` is of the host's table."""
+    """The host's engine for one session: `nonce` is 32 fresh random bits, `zone_digest` that of its table."""
 
     def __init__(self, *, nonce: int, zone_digest: int, role: Role = Role.CONTROLLER) -> None:
         super().__init__()
@@ -156,6 +156,8 @@ class HostLink(Link[HostEvent]):
         self.epoch = 0
         """The device's epoch as last told. A command keeps the one it was made with."""
         self.retries = 0
+        self._used = False
+        """A session has been open: the nonce is spent."""
         self._seq = 0
         # Not from 1: the answer to another program's STOP may still stand in the port's buffer.
         self._stop_seq = nonce & 0xFFFF
@@ -173,9 +175,9 @@ class HostLink(Link[HostEvent]):
         return self._flight is not None
 
     def hello(self, now_ns: int) -> None:
-        """Open a session. Raises `RuntimeError` while one is open: a new one needs a new link."""
-        if self.session:
-            raise RuntimeError("a session is open: a new one needs a new link with a fresh nonce")
+        """Open the session; again after it timed out. Raises `RuntimeError` once a session has been open."""
+        if self._used:
+            raise RuntimeError("one link is one session: a new one needs a new link with a fresh nonce")
         self._seq = 0
         self._send_request(self._hello, now_ns, HELLO_RETRY_MS)
 
@@ -189,9 +191,18 @@ class HostLink(Link[HostEvent]):
         """End the session in peace."""
         self.request(Bye(), now_ns)
 
+    @property
+    def stopping(self) -> bool:
+        """A STOP is being repeated until it is answered."""
+        return self._stop is not None
+
     def abandon(self) -> None:
-        """Stop repeating the request in flight; whether it was carried out stays unknown."""
+        """Stop repeating the request in flight, and forget what has not been sent.
+
+        Whether the request was carried out stays unknown.
+        """
         self._flight = None
+        self._out.clear()
 
     def beat(self, believed: State, now_ns: int) -> bool:
         """Renew the lease; False when no telemetry is fresh enough to prove that we still hear the pen."""
@@ -207,8 +218,8 @@ class HostLink(Link[HostEvent]):
         return encode_message(Stop(), session=self.session, seq=0, epoch=self.epoch)
 
     def stop(self, now_ns: int) -> None:
-        """Send STOP, repeated until acknowledged, and give up any other request in flight."""
-        self._flight = None
+        """Send STOP, repeated until acknowledged, and give up all else: nothing may leave before it."""
+        self.abandon()
         self._stop_seq = self._stop_seq % 0xFFFF + 1
         frame = encode_message(Stop(), session=self.session, seq=self._stop_seq, epoch=self.epoch)
         due_ns = now_ns + STOP_RETRY_MS[0] * MS
@@ -311,11 +322,9 @@ class HostLink(Link[HostEvent]):
             self.dropped["stale reply"] += 1
             return
         self._flight = None
+        self._used = True
         self.session = frame.session
         self.epoch = frame.epoch
-        self._nonce_at_ns = None
-        self._telemetry_number = None
-        self._event_number = None
         self._events.append(SessionOpened(answer))
 
     def _stop_reply(self, frame: Frame, message: Any) -> None:

@@ -24,6 +24,7 @@ from penstroke_protocol.host_link import (
     SessionEnded,
     SessionOpened,
 )
+from penstroke_protocol.link import MS
 from penstroke_protocol.zone_table import ZONE_DIGEST, ZONES
 from penstroke_protocol.zones import digest_of, digest_text
 
@@ -61,6 +62,22 @@ def test_a_second_hello_needs_a_fresh_nonce_and_so_a_new_link(pair: LinkPair) ->
     """With the old nonce the device would go on with its session, and our seqs would begin anew in it."""
     with pytest.raises(RuntimeError, match="fresh nonce"):
         pair.host.hello(pair.now_ns)
+    pair.ask(m.Bye())
+    with pytest.raises(RuntimeError, match="fresh nonce"):
+        pair.host.hello(pair.now_ns)
+
+
+@pytest.mark.req("R-5.1", "R-6.5")
+def test_a_hello_that_timed_out_may_be_said_again(link_pair: MakePair) -> None:
+    pair = link_pair()
+    pair.host.hello(0)
+    for repeat in range(1, 31):
+        pair.host.handle_timer(repeat * 100 * MS)
+    assert pair.host.busy is False
+    pair.host.data_to_send()
+    pair.now_ns = 4000 * MS
+    pair.open()
+    assert isinstance(pair.ask(m.SetRate(1100)), Answered)
 
 
 @pytest.mark.req("R-5.2", "R-16.1", "S-25")
