@@ -15,6 +15,7 @@ import select
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Iterator
@@ -24,12 +25,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-COLUMNS, ROWS = 104, 26
+COLUMNS, ROWS = 116, 28
 COMMANDS = (
-    ("penstroke", "zones", "periorbital"),
-    ("penstroke", "set", "--zone", "periorbital", "--side", "right", "--depth", "2.0"),
-    ("penstroke", "treat", "examples/demo.yaml", "--yes", "--journal", "treatment.jsonl"),
+    ("penstroke zones periorbital", 0),
+    ("penstroke set --zone periorbital --side right --depth 2.0", 3),
+    ("penstroke treat examples/demo.yaml --yes --journal treatment.jsonl", 0),
 )
+"""What is typed, and the exit code that it must end with."""
 SPEED = 4.0
 """How much faster than the run the picture plays."""
 FRAME_S = 0.25
@@ -79,13 +81,14 @@ def simulated_pen(folder: Path) -> Iterator[str]:
         pen.wait()
 
 
-def record(command: tuple[str, ...], port: str, folder: Path) -> Iterator[tuple[float, str]]:
+def record(command: str, exit_code: int, port: str, folder: Path) -> Iterator[tuple[float, str]]:
     """Seconds since the start and what the command printed then, from a pseudo-terminal of our size."""
+    program, *arguments = command.split()
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     environment = {**os.environ, "TERM": "xterm", "PENSTROKE_PORT": port}
     process = subprocess.Popen(
-        [BIN / command[0], *command[1:]],
+        [BIN / program, *arguments],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -104,8 +107,9 @@ def record(command: tuple[str, ...], port: str, folder: Path) -> Iterator[tuple[
                 break
             yield time.monotonic() - began, data.decode(errors="replace")
     finally:
-        process.wait()
         os.close(ours)
+        if process.wait() != exit_code:
+            raise SystemExit(f"{command} ended with {process.returncode}, not {exit_code}")
 
 
 def pictures(folder: Path) -> list[tuple[float, tuple[str, ...]]]:
@@ -114,12 +118,12 @@ def pictures(folder: Path) -> list[tuple[float, tuple[str, ...]]]:
     screen = Screen()
     now = 0.0
     with simulated_pen(folder) as port:
-        for command in COMMANDS:
-            screen.write("$ " + " ".join(command) + "\n")
+        for command, exit_code in COMMANDS:
+            screen.write(f"$ {command}\n")
             found.append((now, screen.shown()))
             now += 1.0
             began = now
-            for at_s, text in record(command, port, folder):
+            for at_s, text in record(command, exit_code, port, folder):
                 screen.write(text)
                 now = began + at_s / SPEED
                 if now - found[-1][0] >= FRAME_S:
@@ -173,12 +177,10 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     target = Path(sys.argv[1]).resolve()
-    folder = ROOT / "build" / "picture"
-    folder.mkdir(parents=True, exist_ok=True)
-    link = folder / "examples"
-    if not link.is_symlink():
-        link.symlink_to(ROOT / "examples")
-    target.write_text(svg(pictures(folder)), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "examples").symlink_to(ROOT / "examples")
+        target.write_text(svg(pictures(folder)), encoding="utf-8")
     print(f"wrote {target}")
     return 0
 
