@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-COLUMNS, ROWS = 116, 28
+COLUMNS, ROWS = 130, 30
 COMMANDS = (
     ("penstroke zones periorbital", 0),
     ("penstroke set --zone periorbital --side right --depth 2.0", 3),
