@@ -17,10 +17,10 @@ import pytest
 from clitools import CHEEK, Server
 
 from penstroke import Pen, load_plan
-from penstroke.errors import DeviceFault
+from penstroke.errors import DeviceFault, Stopped
 from penstroke.interrupts import Interrupted, Interrupts, printing
 from penstroke.treatment.journal import Journal, read_journal
-from penstroke.treatment.run import Answer, Needling, Reading
+from penstroke.treatment.run import Answer, Needling, PassBegins, Reading, Resting
 
 RUN = ("run", "--zone", "cheek", "--side", "left", "--depth", "0.9", "--rate", "110", "--for", "60")
 
@@ -133,6 +133,48 @@ def test_a_caller_that_hangs_is_stopped_by_the_lease(needling: Needling, pen_sim
             if isinstance(step, Reading) and step.sample.elapsed_s > 1:
                 pen_sim.advance(2)
     assert motor(pen_sim) == [(True, "command"), (False, "lease")]
+
+
+@pytest.mark.req("S-11")
+def test_a_stop_between_two_passes_is_not_undone_by_the_next_pass(
+    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    plan = load_plan(plan_file(CHEEK))
+    with Journal(tmp_path / "j.jsonl") as journal:
+        needling = Needling(pen, plan, journal, lambda _ahead: Answer.START)
+        with closing(needling.run()) as steps, pytest.raises(Stopped):
+            for step in steps:
+                if isinstance(step, PassBegins) and step.number == 2:
+                    pen.demand_stop()
+    assert [on for on, _ in motor(pen_sim)] == [True, False]
+    assert needling.results[0].passes_done == 1
+
+
+@pytest.mark.req("S-11")
+def test_a_stop_while_the_pen_rests_is_not_undone_by_the_next_pass(
+    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    zone = {"zone": "back", "area_cm2": 640, "depth_mm": 0.5, "rate_hz": 100, "passes": 2}
+    with Journal(tmp_path / "j.jsonl") as journal:
+        needling = Needling(pen, load_plan(plan_file(zone)), journal, lambda _ahead: Answer.START)
+        with closing(needling.run()) as steps, pytest.raises(Stopped):
+            for step in steps:
+                if isinstance(step, Resting) and step.left_s < 60:
+                    pen.demand_stop()
+    assert [on for on, _ in motor(pen_sim)] == [True, False]
+
+
+@pytest.mark.req("S-11")
+def test_a_stop_that_comes_with_the_press_wins(
+    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    def confirm(_ahead: object) -> Answer:
+        pen.demand_stop()
+        return Answer.START
+
+    with Journal(tmp_path / "j.jsonl") as journal, pytest.raises(Stopped):
+        list(Needling(pen, load_plan(plan_file(CHEEK)), journal, confirm).run())
+    assert motor(pen_sim) == []
 
 
 def test_progress_only_grows(needling: Needling) -> None:

@@ -366,6 +366,24 @@ def test_a_clinic_profile_that_cannot_be_read_refuses(
     assert (cli(*wish).code, cli(*wish).error["code"]) == (7, "limits-invalid")
 
 
+@pytest.mark.req("S-01")
+def test_a_clinic_profile_that_may_be_there_and_cannot_be_reached_refuses(
+    on_pen: Callable[..., Any], own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = own_home / ".config" / "penstroke"
+    folder.mkdir(parents=True)
+    lstat = Path.lstat
+
+    def denied(self: Path) -> Any:
+        if self.name == "clinic.toml":
+            raise PermissionError(13, "Permission denied")
+        return lstat(self)
+
+    monkeypatch.setattr(Path, "lstat", denied)
+    result = on_pen("set", "--zone", "forehead", "--depth", "0.3", "--json")
+    assert (result.code, result.error["code"]) == (7, "limits-invalid")
+
+
 # -- ports -------------------------------------------------------------------------------------------------
 
 

@@ -181,6 +181,7 @@ def test_a_person_treats_zone_by_zone(
     # While the person thinks the port is held, the line is served, and a stop gets through.
     asker = spawn("--port", server.port, "stop")
     assert asker.end()[0] == 0
+    process.read_until("a stop was asked for")
     process.type("\n")
     process.read_until("answer start or skip or quit")
     process.type("start\n")

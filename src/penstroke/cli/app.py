@@ -73,8 +73,13 @@ class App:
         from penstroke.safety import NO_CLINIC
 
         file = self.config.clinic_file
-        # lexists: a profile behind a dangling link is missing, not absent, and nothing moves without it.
-        return clinic_profile(file) if os.path.lexists(file) else NO_CLINIC
+        try:
+            file.lstat()
+        except FileNotFoundError:
+            return NO_CLINIC
+        except OSError:
+            pass  # there may be one that cannot be reached: reading it says so, and nothing moves
+        return clinic_profile(file)
 
 
 def current(ctx: click.Context) -> App:

@@ -232,7 +232,7 @@ class Needling:
         result.strokes = strokes_before + self.pen.status().strokes - pen_before
         result.density_per_cm2 = self._density(result, ahead)
         self._pass_ended(strokes, result)
-        if strokes.ended == "stopped":
+        if strokes.ended != "duration":
             raise Stopped("a stop was asked for from elsewhere; the needles are stopped and retracted")
 
     def _pass_ended(self, strokes: Strokes, result: ZoneResult) -> None:
@@ -278,6 +278,7 @@ class Needling:
         while (left_s := table.rest_s - self._idle_s()) > 0:
             yield Resting(left_s)
             self.pen.pump(min(_REST_SLICE_S, left_s))
+            self.pen.heed_stops()
         self._busy_s = 0.0
 
     def _idle_s(self) -> float:

@@ -17,7 +17,7 @@ from penstroke.cli.errors import BY_OUR_OWN_STOP
 from penstroke.cli.live import run_line, sample_object
 from penstroke.cli.output import LiveLine, emit, minutes, say, show, table
 from penstroke.cli.prompt import ask
-from penstroke.errors import PenError, RecordError
+from penstroke.errors import DeviceFault, PenError, RecordError, Stopped
 from penstroke.interrupts import Interrupted
 from penstroke.treatment.journal import FORMAT, Journal
 
@@ -208,6 +208,12 @@ class _Person:
     def _meanwhile(self) -> None:
         self._app.interrupts.check()
         self._pen.pump(_PUMP_S)
+        # A stop while nothing moves is told here, so that the answer that follows is a fresh press.
+        try:
+            self._pen.heed_stops()
+        except (Stopped, DeviceFault) as told:
+            self._app.interrupts.check()
+            say(f"  {told.message}")
 
 
 def _tell(app: App, live: LiveLine, step: Step) -> None:
