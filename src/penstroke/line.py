@@ -8,6 +8,7 @@ until its owner has asked.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -39,6 +40,8 @@ _STALE_READS = 16
 LIFT = "needles may be out: lift the pen straight off the skin, and press its own stop key"
 """What to say whenever it is not known that the needles are in."""
 
+_STOPPED = "a stop was asked for; the pen was told to stop, and nothing goes on by itself"
+
 Gate = Callable[[Any], None]
 """Judges a request once more, decoded from the very bytes about to leave; raises to hold it back."""
 
@@ -52,7 +55,11 @@ class Line:
         self.unknown = False
         """A request ended without an answer: what the pen holds is not known."""
         self.stop_demanded = False
-        """A stop was asked for and no fresh press has come since; set from any thread."""
+        """A stop was asked for, from any thread or program, and its owner has not been told yet."""
+        self.stop_key = False
+        """The pen's own stop key was pressed, and the owner has not been told yet."""
+        self.owner = threading.get_ident()
+        """The thread that turns the line; only it may wait for answers."""
         self.cartridge_changed = False
         """The pen told that its cartridge was taken out or put in since this was last cleared."""
         self.telemetry: TelemetryReceived | None = None
@@ -65,7 +72,7 @@ class Line:
         self._gate = gate
         self._outcome: Answered | RequestRefused | RequestTimedOut | SessionOpened | None = None
         self._session_ended: SessionEnded | None = None
-        self._stop_sent = False
+        self._stop_taken_up = True
         self._askers: list[ControlRequest] = []
 
     # -- asking ----------------------------------------------------------------------------------------
@@ -105,6 +112,8 @@ class Line:
         """
         if not self.link.session:
             self._raise_session_ended()
+        if type(message).spec.motion:
+            self.heed_stops()
         self._send_checked(message)
         outcome = self._await_outcome()
         if isinstance(outcome, Answered):
@@ -113,9 +122,10 @@ class Line:
             raise refused_by_device(outcome)
         if self._session_ended is not None:
             self._raise_session_ended()
-        if outcome is None:
-            raise Stopped("the pen was told to stop while this was under way; nothing moves")
         self.unknown = True
+        if outcome is None:
+            self.heed_stops()
+            raise Stopped(_STOPPED)
         raise self._told(
             LinkTimeout(
                 f"{self.port.name} did not answer {type(message).__name__} within 0.7 s; what the pen holds "
@@ -127,9 +137,9 @@ class Line:
     def _send_checked(self, message: Any) -> None:
         """Queue a request, decode the very bytes that would leave, and let the gate judge those."""
         self._flush()
-        self.link.request(message, self.port.now_ns())
-        data = self.link.data_to_send()
         try:
+            self.link.request(message, self.port.now_ns())
+            data = self.link.data_to_send()
             sent = [
                 frames.decode_message(cls, frame.payload)
                 for frame in (frames.decode(part) for part in data.split(b"\0") if part)
@@ -155,29 +165,39 @@ class Line:
 
     # -- stopping --------------------------------------------------------------------------------------
 
-    def fresh_press(self) -> None:
-        """A person asks for motion anew: earlier stops are done with."""
-        self.stop_demanded = False
-        self._stop_sent = False
-        self.stop_answer = None
+    def heed_stops(self) -> None:
+        """Raise `Stopped`, or `DeviceFault` for the pen's own key, if a stop has come that was not told yet.
+
+        Every stop is told to the owner once: nothing that was asked for before it was told may move a needle.
+        """
+        if self.stop_key:
+            self.stop_key = False
+            self.stop_demanded = False
+            raise DeviceFault(
+                "the pen was stopped by its own stop key",
+                code="stopped-by-key",
+                hint="start again when it is safe to",
+            )
+        if self.stop_demanded:
+            self.stop_demanded = False
+            raise Stopped(_STOPPED)
 
     def demand_stop(self) -> None:
         """From any thread: one write, and a flag that ends the beats. Raises what the write raises."""
         self.stop_demanded = True
-        self._stop_sent = False
+        self._stop_taken_up = False
         self.port.write_now(self.link.stop_frame())
 
     def begin_stop(self) -> None:
         """From the pump's thread: send STOP, repeated by the turns that follow until it is answered."""
-        self._stop_sent = True
         self.stop_answer = None
         self.link.stop(self.port.now_ns())
-        self._flush()
+        self.port.write_now(self.link.data_to_send())
+        self._stop_taken_up = True
 
     def confirm_stop(self) -> Condition:
         """Turn until STOP is answered. Raises `DeviceFault` (`retraction-unconfirmed`) when it is not."""
-        if not self._stop_sent:
-            self.begin_stop()
+        self.begin_stop()
         while self.stop_answer is None:
             self.turn(None)
         if isinstance(self.stop_answer, StopTimedOut):
@@ -200,9 +220,10 @@ class Line:
         """
         port, link = self.port, self.link
         self.in_turn = True
+        self.owner = threading.get_ident()
         try:
-            if self.stop_demanded and not self._stop_sent:
-                self.begin_stop()
+            if not self._stop_taken_up:
+                self._take_up_stop()
             self._flush()
             due_ns = link.next_timer()
             if due_ns is not None and (until_ns is None or due_ns < until_ns):
@@ -224,6 +245,14 @@ class Line:
         finally:
             self.in_turn = False
 
+    def _take_up_stop(self) -> None:
+        """Repeat a stop that another thread wrote. One that is being repeated already is not begun afresh."""
+        if self.link.stopping:
+            self.link.abandon()
+            self._stop_taken_up = True
+        else:
+            self.begin_stop()
+
     def _hear_askers(self, control: ControlSocket) -> None:
         """Other programs ask this one, which holds the port, to stop the pen."""
         for request in control.poll():
@@ -232,8 +261,8 @@ class Line:
                 continue
             self._askers.append(request)
             self.stop_demanded = True
-            self._stop_sent = False
-        if self._askers and isinstance(self.stop_answer, StopAnswered) and self._stop_sent:
+            self._stop_taken_up = False
+        if self._askers and isinstance(self.stop_answer, StopAnswered) and self._stop_taken_up:
             flags, state = self.stop_answer.condition.flags, self.stop_answer.condition.state
             if self.telemetry is not None:
                 flags, state = self.telemetry.telemetry.flags, self.telemetry.telemetry.state
@@ -265,10 +294,14 @@ class Line:
                 self.fresh.append(event)
             elif isinstance(event, DeviceEvent):
                 self.events.append(event)
+                if event.code == EventCode.STOP_KEY:
+                    self.stop_key = True
                 if event.code in (EventCode.CARTRIDGE_IN, EventCode.CARTRIDGE_OUT):
                     self.cartridge_changed = True
             elif isinstance(event, StopAnswered | StopTimedOut):
                 self.stop_answer = event
+                # Only what is measured from here on tells whether the needles came in.
+                self.telemetry = None
             elif isinstance(event, SessionEnded):
                 self._session_ended = event
             else:

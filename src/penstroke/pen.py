@@ -93,10 +93,11 @@ class Pen:
         self._line = Line(
             port, HostLink(nonce=nonce, zone_digest=ZONE_DIGEST, role=role), gate=self._gate.judge
         )
-        self._owner = threading.get_ident()
         self._today = today
         self._figures = figures()
         self._closed = False
+        self._ceiling_um = 0
+        """The ceiling this session gave the pen for the zone in force."""
         self._busy_ns = 0
         self._last_moved_ns: int | None = None
         self._run: Strokes | None = None
@@ -134,7 +135,7 @@ class Pen:
             self._line.link.abandon()
             if self._line.link.session:
                 self._line.ask(messages.Bye())
-        except LinkError:
+        except (LinkError, Stopped):
             if self._run is not None:
                 raise
             # Nothing was moving, and the pen ends a session by itself when it hears no more.
@@ -165,8 +166,15 @@ class Pen:
 
     @property
     def stop_demanded(self) -> bool:
-        """A stop was asked for, here or from elsewhere, and nothing was started since."""
-        return self._line.stop_demanded
+        """A stop was asked for, here or from elsewhere, and was not told yet."""
+        return self._line.stop_demanded or self._line.stop_key
+
+    def heed_stops(self) -> None:
+        """Raise `Stopped`, or `DeviceFault` for the pen's own key, for a stop that was not told yet.
+
+        Every setting and every start does this by itself; a program that only waits should ask.
+        """
+        self._line.heed_stops()
 
     @property
     def stats(self) -> LinkStats:
@@ -244,10 +252,14 @@ class Pen:
                 yield sample_of(self._line.fresh.popleft(), begun_ns, 0)
 
     def set_telemetry(self, *, rate_hz: int) -> None:
-        """How often the pen sends telemetry in this session: 5 to 100 a second, 20 at first."""
-        if not 5 <= rate_hz <= 100:
+        """How often the pen sends telemetry in this session: 10 to 100 a second, 20 at first.
+
+        A pen may be asked for 5; but two readings must fit into the 300 ms in which a pen that does not do as
+        told has to be stopped.
+        """
+        if not 10 <= rate_hz <= 100:
             reason = _reason(
-                "rate-out-of-range", f"telemetry at {rate_hz} Hz is outside 5 to 100 Hz", "ask for 20 Hz"
+                "rate-out-of-range", f"telemetry at {rate_hz} Hz is outside 10 to 100 Hz", "ask for 20 Hz"
             )
             raise Refused.of(Refusal((reason,)))
         self._ask(messages.SetTelemetry(rate_hz))
@@ -283,10 +295,12 @@ class Pen:
         self._forget_zone()
         told = self._ask(self._gate.permit_zone(found, side, ceiling_um=limit.limit_um))
         self._agree("zone", (told.zone, told.side), (found.id, SIDE_CODES[side]))
-        if told.held_ceiling_um > limit.limit_um:
-            raise self._disagreement("ceiling", told.held_ceiling_um, limit.limit_um)
-        self._believed = told
-        self._constraints = replace(wanted, held_um=told.held_ceiling_um, scope=Scope.MOTION)
+        self._constraints = replace(wanted, scope=Scope.MOTION)
+        self._ceiling_um = limit.limit_um
+        self._hold_told(told.held_ceiling_um)
+        self._believed = replace(
+            told, flags=told.flags & (self._believed.flags | Flag.ZONE_SET) & ~Flag.DEPTH_SET
+        )
 
     def set_depth(self, *, mm: object) -> None:
         """Set the needle depth in millimetres, on the pen's step. Raises `Refused` with every reason.
@@ -298,7 +312,7 @@ class Pen:
         if self._line.cartridge_changed:
             # Its needles may be longer or shorter: what was known of them is no longer a limit.
             self.cartridge()
-            self._constraints = replace(self._constraints, held_um=self._ask_status().held_ceiling_um)
+            self._hold_told(self._ask_status().held_ceiling_um)
         verdict = check_depth(mm, self._constraints)
         reasons = verdict.reasons if isinstance(verdict, Refusal) else ()
         if isinstance(verdict, Allowed) and self._believed.flags & Flag.RATE_SET:
@@ -306,13 +320,16 @@ class Pen:
             shallower = self._believed.flags & Flag.DEPTH_SET and verdict.depth_um <= self._believed.depth_um
             if envelope is not None and not shallower:
                 reasons = envelope.reasons
+            if self._run is not None and self._run.running and not shallower:
+                reasons = (*reasons, _deeper_while_running(self._believed.depth_um))
         if isinstance(verdict, Refusal) or reasons:
             raise Refused.of(Refusal(reasons))
         request = self._gate.permit_depth(
             verdict.depth_um, limit_um=verdict.limit_um, tolerance_um=self.limits.tolerance_um
         )
         told = self._ask(request)
-        self._adopt(told, "depth", told.depth_um if told.flags & Flag.DEPTH_SET else None, verdict.depth_um)
+        self._agree("depth", told.depth_um if told.flags & Flag.DEPTH_SET else None, verdict.depth_um)
+        self._adopt(told, Flag.DEPTH_SET)
         self._command_changed()
 
     def set_rate(self, *, hz: object) -> None:
@@ -323,7 +340,8 @@ class Pen:
         if isinstance(verdict, Refusal):
             raise Refused.of(verdict)
         told = self._ask(self._gate.permit_rate(verdict.rate_dhz))
-        self._adopt(told, "rate", told.rate_dhz if told.flags & Flag.RATE_SET else None, verdict.rate_dhz)
+        self._agree("rate", told.rate_dhz if told.flags & Flag.RATE_SET else None, verdict.rate_dhz)
+        self._adopt(told, Flag.RATE_SET)
         self._command_changed()
 
     def lower_ceiling(self, *, mm: object) -> None:
@@ -335,10 +353,12 @@ class Pen:
         verdict = check_depth(mm, self._constraints)
         if isinstance(verdict, Refusal):
             raise Refused.of(verdict)
-        told = self._ask(self._gate.permit_ceiling(verdict.depth_um + self.limits.tolerance_um))
-        self._believed = told
-        self._gate.verified(told)
-        self._constraints = replace(self._constraints, held_um=told.held_ceiling_um)
+        # Here first: whatever becomes of the request, this host asks for nothing deeper in this zone again.
+        self._ceiling_um = verdict.depth_um + self.limits.tolerance_um
+        self._hold(self._ceiling_um)
+        told = self._ask(self._gate.permit_ceiling(self._ceiling_um))
+        self._hold_told(told.held_ceiling_um)
+        self._adopt(told, Flag(0))
 
     # -- moving ----------------------------------------------------------------------------------------
 
@@ -353,6 +373,9 @@ class Pen:
         the run by itself after `longest_s`, or when it has needled for as long as it may without a rest.
         """
         self._may_move()
+        if self._run is not None:
+            reason = _reason("wrong-state", "needles are moving already", "stop them first")
+            raise Refused.of(Refusal((reason,)))
         if longest_s is None:
             # At least a second, so that a pen that needs its rest is refused by the rule, and in its words.
             longest_s = max(1.0, self._figures.run_max_s - self._busy_s())
@@ -365,8 +388,10 @@ class Pen:
         in, and raises `DeviceFault` (`retraction-unconfirmed`) when it does not.
         """
         self._line.demand_stop()
-        if threading.get_ident() == self._owner and not self._line.in_turn:
+        if threading.get_ident() == self._line.owner and not self._line.in_turn:
             self._finish_stop()
+            # Who asked is who would be told.
+            self._line.stop_demanded = False
 
     def demand_stop(self) -> None:
         """The first half of `stop`, for a signal handler: one write and a flag, and back at once.
@@ -390,44 +415,52 @@ class Pen:
                     )
                 try:
                     told = self._ask_status()
-                except Stopped:  # somebody asked for a stop once more, meanwhile
+                except Stopped:  # somebody asked for a stop once more, meanwhile: told below all the same
+                    self._line.stop_demanded = True
                     told = self._line.confirm_stop()
-        except LinkError as lost:
-            # Exit code and class stay those of the link; what to do about the needles comes first.
-            lost.hint = f"{LIFT}; its own lease stops it within 0.35 s. {lost.hint}".strip()
+        except PenError as error:
+            if isinstance(error, LinkError):
+                # Class and exit code stay those of the link; what to do about the needles comes first.
+                error.hint = f"{LIFT}; its own lease stops it within 0.35 s. {error.hint}".strip()
+            self._ended(told)
             raise
-        finally:
-            still = told is None or bool(told.flags & (Flag.MOTOR_ON | Flag.NEEDLES_OUT))
-            self._line.answer_askers(stopped=not still, state=None if told is None else told.state)
-            self._ended()
+        # Nothing of this after any other exception, an interrupt say: `close` then stops once more.
+        self._ended(told)
 
     def _begin(self, run: Strokes) -> None:
-        """For `Strokes`: verify everything afresh, arm and start."""
-        self._line.fresh_press()
+        """For `Strokes`: verify everything afresh, arm and start.
+
+        The epoch told by the first answer is the one this press is for: when another comes before START,
+        something has stopped the pen meanwhile, its own key perhaps, and this press is over.
+        """
         self._may_move()
-        if self._run is not None:
-            reason = _reason("wrong-state", "needles are moving already", "stop them first")
-            raise Refused.of(Refusal((reason,)))
-        settings = self._verify(run.longest_s)
+        told = self._ask_status()
+        epoch = self._line.link.epoch
+        settings = self._verify(told, run.longest_s)
+        self._gate.permit_motion(settings, self.treatment)
         self._run = run
         try:
-            arm = messages.Arm(self.treatment, min(600, max(1, int(run.longest_s))) if run.trigger else 0)
-            self._gate.permit_motion(settings, self.treatment)
-            run.armed(self._ask(arm))
+            run.pressed(told.time_ms)
+            trigger_longest_s = max(1, int(run.longest_s)) if run.trigger else 0
+            run.armed(self._ask_in(epoch, messages.Arm(self.treatment, trigger_longest_s)))
             if not run.trigger:
                 longest_ms = max(1, round(run.longest_s * 1000))
                 start = messages.Start(
                     settings.zone, settings.side, settings.depth_um, settings.rate_dhz, longest_ms
                 )
-                run.started(self._ask(start))
-                run.commanded(settings.depth_um, settings.rate_dhz)
+                run.started(self._ask_in(epoch, start))
+                self._command_changed()
         except BaseException:
             self._finish_stop()
             raise
 
-    def _verify(self, longest_s: float) -> Settings:
+    def _ask_in(self, epoch: int, message: Any) -> Any:
+        if self._line.link.epoch != epoch:
+            raise Stopped("the pen was stopped while it was made ready; nothing moves")
+        return self._line.ask(message)
+
+    def _verify(self, told: Status, longest_s: float) -> Settings:
         """Everything that must be true before needles may move, asked afresh. Raises what is not."""
-        told = self._ask_status()
         if told.faults:
             names = [fault.name for fault in fault_list(told.faults)]
             raise DeviceFault(
@@ -441,7 +474,7 @@ class Pen:
             (self._believed.zone, self._believed.side, self._believed.depth_um, self._believed.rate_dhz),
         )
         cartridge = self.cartridge()
-        self._constraints = replace(self._constraints, held_um=told.held_ceiling_um)
+        self._hold_told(told.held_ceiling_um)
         reasons: list[Reason] = [*_cartridge_reasons(cartridge, self.treatment, self._today())]
         # Both must say so: the pen that it is set, and this session that it was verified after setting.
         verified = told.flags & self._believed.flags
@@ -471,16 +504,19 @@ class Pen:
                 self._busy_ns = 0
         return self._busy_ns / _S
 
-    def _ended(self) -> None:
-        """The run is over, for good or ill: count its time towards the rest that the pen needs."""
+    def _ended(self, told: Status | Condition | None) -> None:
+        """The run is over, for good or ill: tell who asked, and count its time towards the pen's rest."""
+        still = told is None or bool(told.flags & (Flag.MOTOR_ON | Flag.NEEDLES_OUT))
+        self._line.answer_askers(stopped=not still, state=None if told is None else told.state)
         run, self._run = self._run, None
         if run is not None:
+            run.ended = run.ended or "stopped"
             self._gate.forbid_motion()
             self._busy_ns += run.moving_ns()
             self._last_moved_ns = self.now_ns()
 
     def _command_changed(self) -> None:
-        if self._run is not None:
+        if self._run is not None and self._run.running:
             self._run.commanded(self._believed.depth_um, self._believed.rate_dhz)
 
     # -- asking ----------------------------------------------------------------------------------------
@@ -495,9 +531,8 @@ class Pen:
         told: Status = self._line.ask(messages.GetStatus())
         if self._line.unknown:
             self._line.unknown = False
-            # What came through is known now, but not verified: depth and rate have to be set again.
-            self._believed = _settings_in(told, flags=0)
-            if self._constraints.zone is not None and told.zone != self._constraints.zone.id:
+            self._believed = _still_verified(told, self._believed)
+            if not self._believed.flags & Flag.ZONE_SET:
                 self._forget_zone()
         return told
 
@@ -518,12 +553,21 @@ class Pen:
                 hint="bring the pen's firmware and penstroke to the same version",
             )
 
-    def _adopt(self, told: Settings, what: str, held: object, wanted: object) -> None:
-        """Believe what was read back, if it is what was told and the zone is still the one chosen."""
-        self._agree(what, held, wanted)
+    def _adopt(self, told: Settings, setting: Flag) -> None:
+        """Believe what was read back: `setting` is verified now, the others only if they were before."""
         self._agree("zone", (told.zone, told.side), (self._believed.zone, self._believed.side))
-        self._believed = told
-        self._gate.verified(told)
+        verified = told.flags & (self._believed.flags | setting)
+        self._believed = replace(told, flags=verified)
+        self._gate.verified(self._believed)
+
+    def _hold_told(self, held_um: int) -> None:
+        """The pen told what it holds: never above what this session gave it."""
+        if held_um > self._ceiling_um:
+            raise self._disagreement("ceiling", held_um, self._ceiling_um)
+        self._hold(held_um)
+
+    def _hold(self, held_um: int) -> None:
+        self._constraints = replace(self._constraints, held_um=held_um)
 
     def _agree(self, what: str, held: object, wanted: object) -> None:
         if held != wanted:
@@ -535,6 +579,22 @@ class Pen:
             code="disagreement",
             hint="do not use this pen; `penstroke diagnose` shows what it holds",
         )
+
+
+def _still_verified(told: Status, believed: Settings) -> Settings:
+    """What may still be believed after a request was left without an answer, now that the pen was asked.
+
+    A setting that the pen holds as it was verified is still verified: a request older than the question can
+    no longer be carried out. Whatever differs came through unverified, and has to be set again.
+    """
+    flags = believed.flags & told.flags
+    if (told.zone, told.side) != (believed.zone, believed.side):
+        flags = 0
+    if told.depth_um != believed.depth_um:
+        flags &= ~Flag.DEPTH_SET
+    if told.rate_dhz != believed.rate_dhz:
+        flags &= ~Flag.RATE_SET
+    return _settings_in(told, flags=flags)
 
 
 def _settings_in(told: Status, *, flags: int) -> Settings:
@@ -583,6 +643,15 @@ def _cartridge_reasons(cartridge: Cartridge, treatment: int, today: datetime.dat
             _reason("cartridge-expired", f"cartridge {cartridge.lot} expired on {cartridge.expiry}", _SWAP)
         )
     return reasons
+
+
+def _deeper_while_running(now_um: int) -> Reason:
+    return Reason(
+        "deeper-while-running",
+        f"while needles move depth may only become shallower than the {now_um / 1000:.2f} mm in force",
+        "stop, set the depth, and start again",
+        max_mm=now_um / 1000,
+    )
 
 
 def _reason(code: str, message: str, hint: str) -> Reason:

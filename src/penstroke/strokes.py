@@ -26,6 +26,8 @@ _S = 1_000_000_000
 _MS = 1_000_000
 BEAT_NS = 50 * _MS
 """A beat every 50 ms: six fit into the lease, so five may be lost."""
+OVERRUN_NS = 200 * _MS
+"""How much later than its longest duration a run may be seen to go on: two telemetry periods and the line."""
 EXPLAIN_NS = 150 * _MS
 """How long to wait for the event that says why the pen ended a run: it is repeated every 100 ms."""
 
@@ -47,7 +49,15 @@ class Strokes:
         self._moved_ns = 0
         self._heard_ns = 0
         self._beat_due_ns = 0
+        # The pen ends a run by itself; a pen that does not is stopped a little later.
+        self._longest_ns = round(longest_s * _S) + (0 if trigger else OVERRUN_NS)
         self._strokes_before: int | None = None
+        self._pressed_ms = 0
+
+    @property
+    def running(self) -> bool:
+        """The needles were told to move, and have not been told to stop."""
+        return self._believed is State.RUNNING and self.ended is None
 
     # -- the context -----------------------------------------------------------------------------------
 
@@ -65,6 +75,10 @@ class Strokes:
             self._pen._finish_stop()
 
     # -- told by the pen's own methods -----------------------------------------------------------------
+
+    def pressed(self, time_ms: int) -> None:
+        """The pen's clock at the press: what it tells of earlier runs is not about this one."""
+        self._pressed_ms = time_ms
 
     def armed(self, condition: Condition) -> None:
         """ARM was answered: the lease exists from now on."""
@@ -102,8 +116,14 @@ class Strokes:
         line = self._line
         while self.ended is None:
             now_ns = line.port.now_ns()
+            if line.stop_key:
+                self._fail_by_key()
             if line.stop_demanded:
+                line.stop_demanded = False
                 self._end("stopped")
+                break
+            if self.moving_ns() > self._longest_ns:
+                self._overrun()
                 break
             if now_ns >= self._beat_due_ns and line.link.beat(self._believed, now_ns):
                 self._beat_due_ns = now_ns + BEAT_NS
@@ -112,14 +132,18 @@ class Strokes:
                 sample = self._newest()
                 if sample is not None:
                     return sample
-            elif line.port.now_ns() - self._heard_ns >= SILENCE_NS:
-                self._fail(
-                    LinkTimeout(
-                        "no valid telemetry for 0.25 s while needles move; the pen was told to stop",
-                        hint="check the cable and the pen",
-                    )
-                )
+            self._check_silence()
         raise StopIteration
+
+    def _check_silence(self) -> None:
+        """Also when something came: a pen whose clock stands still is as good as silent."""
+        if self.ended is None and self._line.port.now_ns() - self._heard_ns >= SILENCE_NS:
+            self._fail(
+                LinkTimeout(
+                    "no valid telemetry for 0.25 s while needles move; the pen was told to stop",
+                    hint="check the cable and the pen",
+                )
+            )
 
     def _newest(self) -> Sample | None:
         """Judge everything that came, and give the newest reading; None when it ended the run."""
@@ -154,13 +178,12 @@ class Strokes:
             problem = self._watch.judge(told, now_ns)
             if problem:
                 self._fail(DeviceFault(f"{problem}; the pen was told to stop", code="disagreement"))
-        elif told.flags & Flag.MOTOR_ON:
-            self._fail(
-                DeviceFault(
-                    "the motor turns though nothing was started; the pen was told to stop",
-                    code="disagreement",
-                )
-            )
+        else:
+            problem = self._watch.judge_depth(told, now_ns)
+            if told.flags & Flag.MOTOR_ON:
+                problem = "the motor turns though nothing was started"
+            if problem:
+                self._fail(DeviceFault(f"{problem}; the pen was told to stop", code="disagreement"))
 
     def _ended_by_pen(self, told: Telemetry, now_ns: int) -> None:
         """The pen left the state it should be in: find out why, and say so."""
@@ -169,20 +192,15 @@ class Strokes:
         if told.state == State.ARMED and self.trigger and why in (End.TRIGGER, End.DURATION):
             self._believed = State.ARMED
             self._watch.commanded(0, 0, now_ns)
-        elif why == End.DURATION:
+        elif why == End.DURATION and told.state == State.ARMED:
             self._end("duration")
         elif why == End.ARM_EXPIRED:
             self._end("arm-expired")
         elif why == End.STOP and self._line.stop_demanded:
+            self._line.stop_demanded = False
             self._end("stopped")
-        elif why == End.STOP_KEY:
-            self._fail(
-                DeviceFault(
-                    "the pen was stopped by its own stop key",
-                    code="stopped-by-key",
-                    hint="start again when it is safe to",
-                )
-            )
+        elif why == End.STOP_KEY or self._line.stop_key:
+            self._fail_by_key()
         elif told.faults:
             faults = fault_list(told.faults)
             names = ", ".join(fault.name for fault in faults)
@@ -203,7 +221,9 @@ class Strokes:
         while True:
             while self._line.events:
                 event = self._line.events.popleft()
-                if event.code in (EventCode.RUN_ENDED, EventCode.DISARMED):
+                since_ms = (event.time_ms - self._pressed_ms) & 0xFFFF_FFFF
+                # An event that was lost long ago and comes only now tells of an earlier run.
+                if event.code in (EventCode.RUN_ENDED, EventCode.DISARMED) and since_ms < 0x8000_0000:
                     return event.arg
             if self._line.port.now_ns() >= deadline_ns:
                 return None
@@ -213,6 +233,29 @@ class Strokes:
         if self._moving_since_ns is not None:
             self._moved_ns += now_ns - self._moving_since_ns
             self._moving_since_ns = None
+
+    def _fail_by_key(self) -> None:
+        self._line.stop_key = True
+        try:
+            self._line.heed_stops()
+        except DeviceFault as told:
+            try:
+                self._fail(told)
+            finally:
+                # Its event may have come meanwhile; it has been told.
+                self._line.stop_key = False
+
+    def _overrun(self) -> None:
+        """The longest time is over: presses of the trigger are summed; else the pen should have ended it."""
+        if self.trigger:
+            self._end("duration")
+        else:
+            self._fail(
+                DeviceFault(
+                    f"the pen did not end its run after {self.longest_s:g} s; it was told to stop",
+                    code="disagreement",
+                )
+            )
 
     def _end(self, why: str) -> None:
         """End the run in good order, with STOP confirmed: whatever ended it, nothing may move afterwards."""

@@ -63,23 +63,21 @@ class Watch:
         return last is None or 0 < (telemetry.time_ms - last) & 0xFFFF_FFFF < 0x8000_0000
 
     def judge(self, telemetry: Telemetry, now_ns: int) -> str:
-        """What is wrong, in words for a person; empty while all is right."""
-        depth_um, rate_dhz = telemetry.measured_depth_um, telemetry.measured_rate_dhz
-        travelling = now_ns - self._changed_ns < TRAVEL_NS
-        deepest_um = max(self._depth_um, self._before_um) if travelling else self._depth_um
-        if depth_um > deepest_um + self._window_um:
-            return self._depth_words(depth_um)
-        shallowest_um = min(self._depth_um, self._before_um) if travelling else self._depth_um
+        """What is wrong while needles move, in words for a person; empty while all is right."""
+        too_deep = self.judge_depth(telemetry, now_ns)
+        if too_deep:
+            return too_deep
         problem = ""
-        if depth_um < shallowest_um - self._window_um:
-            problem = self._depth_words(depth_um)
+        shallowest_um = min(self._depth_um, self._before_um) if self._travelling(now_ns) else self._depth_um
+        if telemetry.measured_depth_um < shallowest_um - self._window_um:
+            problem = self._depth_words(telemetry.measured_depth_um)
         elif (
             now_ns - self._rate_changed_ns >= self._ramp_ns
-            and abs(rate_dhz - self._rate_dhz) > self._rate_slack_dhz
+            and abs(telemetry.measured_rate_dhz - self._rate_dhz) > self._rate_slack_dhz
         ):
             problem = (
-                f"measured rate {rate_dhz / 10:.1f} Hz is more than {self._rate_window} % from the "
-                f"{self._rate_dhz / 10:.1f} Hz commanded"
+                f"measured rate {telemetry.measured_rate_dhz / 10:.1f} Hz is more than {self._rate_window} % "
+                f"from the {self._rate_dhz / 10:.1f} Hz commanded"
             )
         if not problem:
             self._odd_since_ns = None
@@ -87,6 +85,16 @@ class Watch:
         if self._odd_since_ns is None:
             self._odd_since_ns = now_ns
         return problem if now_ns - self._odd_since_ns >= self._window_ns else ""
+
+    def judge_depth(self, telemetry: Telemetry, now_ns: int) -> str:
+        """Whether the needles are deeper than commanded, moving or not; 0 is commanded before a start."""
+        deepest_um = max(self._depth_um, self._before_um) if self._travelling(now_ns) else self._depth_um
+        if telemetry.measured_depth_um > deepest_um + self._window_um:
+            return self._depth_words(telemetry.measured_depth_um)
+        return ""
+
+    def _travelling(self, now_ns: int) -> bool:
+        return now_ns - self._changed_ns < TRAVEL_NS
 
     def _depth_words(self, depth_um: int) -> str:
         return (
