@@ -16,6 +16,7 @@ from penstroke_protocol.messages import (
     LowerCeiling,
     Reason,
     Release,
+    SelectZone,
     SetDepth,
     SetRate,
     SetTelemetry,
@@ -211,3 +212,20 @@ def test_a_host_that_is_gone_stops_the_needles_within_350_ms(
     assert off["t"] - gone_s <= 0.305
     assert not home["extended"]
     assert home["t"] - gone_s <= 0.350
+
+
+@pytest.mark.req("R-11.2", "R-11.5", "S-10")
+def test_a_nonce_of_an_earlier_session_renews_nothing(bench: Bench) -> None:
+    bench.set_up()
+    bench.done(SetTelemetry(5))
+    bench.run(250)
+    old = bench.nonce
+    bench.hello(nonce=99)
+    bench.done(SelectZone(CHEEK, Side.LEFT, 1000))
+    bench.done(SetDepth(900))
+    bench.done(SetRate(1100))
+    bench.done(Arm(TREATMENT, 0))
+    before = bench.firmware.renewed_ns
+    bench.beat(nonce=old)
+    bench.run(5)
+    assert bench.firmware.renewed_ns == before

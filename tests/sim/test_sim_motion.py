@@ -255,8 +255,10 @@ def test_a_trigger_held_while_arming_does_nothing_until_pressed_again(bench: Ben
 def test_the_trigger_does_nothing_when_not_armed_for_it_or_when_a_check_fails(bench: Bench) -> None:
     bench.arm(trigger_longest_s=0)
     bench.inject("trigger-press")
+    bench.run(20, beating=True)
     bench.inject("trigger-release")
     assert bench.state is State.ARMED
+    assert not bench.journal("motor")
     bench.stop()
     bench.arm(trigger_longest_s=60)
     bench.inject("battery-low", pct=8)
@@ -305,7 +307,11 @@ def test_a_cartridge_is_bound_with_its_first_stroke_for_ever(bench: Bench) -> No
     bench.arm(treatment=5)
     assert bench.done(GetCartridge()).treatment == 0  # arming binds nothing
     bench.start()
+    bench.done(Release())
+    bench.run(50, beating=True)
+    bench.start()
     bench.stop()
+    assert [entry["what"] for entry in bench.journal("cartridge")] == ["bound"]
     info = bench.done(GetCartridge())
     assert info.treatment == 5
     assert info.strokes > 20

@@ -279,3 +279,21 @@ def test_an_undisturbed_treatment_never_trips(bench: Bench) -> None:
     bench.start(depth_um=950)
     bench.run(120_000, beating=True)
     assert bench.state is State.RUNNING
+
+
+@pytest.mark.req("R-13.4")
+def test_faults_that_are_not_latched_are_ignored_when_clearing(bench: Bench) -> None:
+    bench.fault()
+    assert bench.done(ClearFaults(Fault.LEASE | Fault.INTERNAL | Fault.STALL)).state == State.IDLE
+
+
+@pytest.mark.req("R-13.2", "S-10")
+@pytest.mark.parametrize("running", [False, True])
+def test_a_cartridge_whose_going_was_missed_is_missed_at_the_next_look(bench: Bench, running: bool) -> None:
+    bench.start() if running else bench.arm()
+    bench.run(60, beating=True)
+    bench.inject("hang", watchdog=False)
+    bench.inject("cartridge-removed")
+    bench.inject("hang", off=True)
+    bench.run(20)
+    assert bench.firmware.faults == Fault.CARTRIDGE_OFF
