@@ -13,6 +13,15 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Helpers beside the tests keep their assertions under `python -O`, as the tests themselves do.
+pytest.register_assert_rewrite(
+    *(
+        path.stem
+        for path in Path(__file__).parent.rglob("*.py")
+        if not path.stem.startswith(("test_", "conftest"))
+    )
+)
+
 # The same examples in each run, so that a red test is red again; `HYPOTHESIS_PROFILE=explore` looks further.
 # No deadline and no complaint of slowness: both judge by the wall clock of a busy machine.
 _UNTIMED = hypothesis.settings(
