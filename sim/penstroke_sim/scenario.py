@@ -106,16 +106,20 @@ def load(path: str | Path) -> Scenario:
             raise ScenarioError(f"longer than {MAX_FILE_BYTES} bytes: this is no scenario")
         return scenario_of(yaml.load(raw.decode("utf-8"), Loader=_strict_loader()))
     except OSError as error:
-        raise ScenarioError(f"{path}: {error.strerror or error}") from None
+        raise _wrong_file(path, error.strerror or str(error)) from None
     except UnicodeDecodeError as error:
-        raise ScenarioError(f"{path}: not UTF-8 text (byte {error.start})") from None
+        raise _wrong_file(path, f"not UTF-8 text (byte {error.start})") from None
     except yaml.YAMLError as error:
-        raise ScenarioError(f"{path}: {' '.join(str(error).split())}") from None
+        raise _wrong_file(path, " ".join(str(error).split())) from None
     except RecursionError:
-        raise ScenarioError(f"{path}: nested too deeply: this is no scenario") from None
+        raise _wrong_file(path, "nested too deeply: this is no scenario") from None
     except ValueError as error:
         # Our own sentences, and what PyYAML lets through of impossible dates and endless numbers.
-        raise ScenarioError(f"{path}: {error}") from None
+        raise _wrong_file(path, str(error)) from None
+
+
+def _wrong_file(path: str | Path, problem: str) -> ScenarioError:
+    return ScenarioError(f"{path}: {problem}", filename=str(path))
 
 
 def scenario_of(document: object) -> Scenario:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import penstroke
-from penstroke.errors import DeviceFault, LinkTimeout, ProtocolError, Refused, Stopped, VersionMismatch
+from penstroke.errors import (
+    DeviceFault,
+    LinkTimeout,
+    PlanError,
+    ProtocolError,
+    Refused,
+    Stopped,
+    VersionMismatch,
+)
 from penstroke.pen import Pen
 from penstroke.ports.opening import adopt
 from penstroke.ports.trace import RecordedPort
@@ -488,3 +497,12 @@ def test_a_stop_between_two_settings_is_told(pen: Pen, pen_sim: Any) -> None:
     assert not pen.stop_demanded
     ready(pen)
     assert run_briefly(pen) > 0
+
+
+@pytest.mark.parametrize("clock", ["", "&clock=virtual"])
+def test_a_wrong_scenario_in_an_address_is_a_wrong_file(tmp_path: Path, clock: str) -> None:
+    scenario = tmp_path / "bad.yaml"
+    scenario.write_text("timeline: 3\n", encoding="utf-8")
+    with pytest.raises(PlanError, match=r"bad\.yaml") as error:
+        penstroke.connect(f"sim://pen?scenario={scenario}{clock}")
+    assert error.value.code == "scenario-invalid"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from penstroke.errors import PortBusy, PortDenied, PortError, PortMissing
+from penstroke.errors import PenError, PlanError, PortBusy, PortDenied, PortError, PortMissing
 
 _MISSING = {
     errno.ENOENT,
@@ -75,6 +75,13 @@ def opening_error(path: str, error: OSError) -> PortError:
     if code in _MISSING:
         return PortMissing(f"there is no pen at {path}: {reason}", hint=LIST_HINT, port=path)
     return PortError(f"cannot use {path} as a serial port: {reason}", port=path)
+
+
+def address_error(address: str, error: Exception) -> PenError:
+    """The error for an address that is wrong: in its own words, or in a file that it names."""
+    if isinstance(error, ValueError) and getattr(error, "filename", None):
+        return PlanError(str(error), code="scenario-invalid", hint="correct the scenario file")
+    return PortError(f"cannot open {address}: {error}", hint=LIST_HINT, port=address)
 
 
 def require_device(path: str) -> None:

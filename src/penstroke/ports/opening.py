@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from penstroke.errors import PortError, PortMissing
 from penstroke.ports.discovery import DEFAULT_USB_IDS, UsbId, the_only_pen
+from penstroke.ports.open_errors import address_error
 from penstroke.ports.trace import BarePort, RecordedPort, open_trace
 from penstroke.ports.virtual import Device, VirtualPort
 
@@ -82,7 +83,7 @@ def _open_virtual(scheme: str, url: str) -> BarePort:
         try:
             return VirtualPort(point.load()(url), url)
         except (ValueError, OSError) as error:
-            raise PortError(f"cannot open {url}: {error}", port=url) from error
+            raise address_error(url, error) from error
     raise PortMissing(
         f"no simulator for {scheme}:// is installed", hint="check the scheme of the address", port=url
     )

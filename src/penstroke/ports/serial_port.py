@@ -18,11 +18,11 @@ from typing import Final
 
 import serial
 
-from penstroke.errors import LinkLost, PortError, PortMissing
+from penstroke.errors import LinkLost, PenError, PortError, PortMissing
 from penstroke.ports.control import ControlSocket
 from penstroke.ports.fd_port import WRITE_WAIT_NS, FdPort
 from penstroke.ports.lock import PortLock
-from penstroke.ports.open_errors import LIST_HINT, busy, holders, opening_error, require_device
+from penstroke.ports.open_errors import LIST_HINT, address_error, busy, holders, opening_error, require_device
 
 BAUD: Final = 115200
 _SLICE_NS: Final = 10_000_000
@@ -199,7 +199,7 @@ def _add_handlers() -> None:
             serial.protocol_handler_packages.append(point.value)
 
 
-def _opening_error(port: str, error: Exception) -> PortError:
+def _opening_error(port: str, error: Exception) -> PenError:
     """pyserial's errors, some of which keep the system's reason only as their context."""
     cause: BaseException | None = error
     # A ValueError is about the words of the URL, whatever came before it.
@@ -215,4 +215,4 @@ def _opening_error(port: str, error: Exception) -> PortError:
         cause = cause.__context__
     if isinstance(error, TimeoutError):
         return PortMissing(f"nothing answers at {port}: {error}", hint=LIST_HINT, port=port)
-    return PortError(f"cannot open {port}: {error}", hint=LIST_HINT, port=port)
+    return address_error(port, error)
