@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
 import click
 import pytest
 
+import penstroke
 from penstroke.cli.errors import EXIT_CODES
 from penstroke.cli.runner import COMMANDS, root
 from penstroke.config import KEYS
@@ -61,6 +63,16 @@ def test_every_exit_code_is_listed() -> None:
 def test_every_setting_is_listed() -> None:
     for key in KEYS:
         assert re.search(rf"^\| `{key.name}` \| {f'`{key.env}`' if key.env else ''}", CLI, re.M), key.name
+
+
+def test_the_library_is_described() -> None:
+    text = (ROOT / "docs" / "library.md").read_text()
+    public = [name for name in vars(penstroke.Pen) if not name.startswith("_")]
+    assert {name for name in public if f"pen.{name}" not in text} == set()
+    assert {name for name in vars(penstroke.Sample)["__annotations__"] if f"`{name}`" not in text} == set()
+    arguments = list(inspect.signature(penstroke.connect).parameters)[1:]
+    assert {name for name in arguments if f"`{name}`" not in text} == set()
+    assert {name for name in penstroke.__all__ if not re.search(rf"\b{name}\b", text)} == set()
 
 
 CODE = re.compile(r"[a-z]+(-[a-z]+)+|internal|usage|stopped")
