@@ -192,7 +192,10 @@ class Line:
         """From the pump's thread: send STOP, repeated by the turns that follow until it is answered."""
         self.stop_answer = None
         self.link.stop(self.port.now_ns())
-        self.port.write_now(self.link.data_to_send())
+        try:
+            self.port.write_now(self.link.data_to_send())
+        except LinkLost as lost:
+            raise self._told(lost) from lost.__cause__
         self._stop_taken_up = True
 
     def confirm_stop(self) -> Condition:
