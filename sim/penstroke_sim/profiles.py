@@ -115,9 +115,10 @@ FIXED_RATE: Final = Profile(
 COARSE_TOLERANCE: Final = Profile(
     name="coarse-tolerance",
     model="sim-coarse",
-    summary="0.10 to 1.90 mm in steps of 0.10 (±0.15 mm), 100 to 150 Hz, 6 needles of 1.50 mm, native USB",
-    # After Exceed (K180778, K182407): mains powered, with a footswitch. Steps of the rate are proposed.
-    depth_min_um=100,
+    summary="0.20 to 1.90 mm in steps of 0.10 (±0.15 mm), 100 to 150 Hz, 6 needles of 1.50 mm, native USB",
+    # After Exceed (K180778, K182407): mains powered, with a footswitch; the shallowest depth is that of
+    # Dermapen 4 (K221070). Steps of the rate are proposed.
+    depth_min_um=200,
     depth_max_um=1900,
     depth_step_um=100,
     tolerance_um=150,

@@ -197,9 +197,10 @@ def test_zones_of_a_coarse_pen_say_what_is_out_of_its_reach(cli: Callable[..., A
     assert zones["cheek"]["depth_max_mm"] == 0.8
     assert zones["eyelid"]["depth_max_mm"] is None
     reached = {name for name, zone in zones.items() if not zone["out_of_reach"] and not zone["forbidden"]}
+    assert zones["periorbital"]["out_of_reach"]
     for name, zone in zones.items():
-        # On a step of 0.1 mm with 0.15 mm of tolerance.
-        assert (name in reached) == (zone["ceiling_mm"] - 0.15 >= 0.1)
+        # From 0.2 mm on, with 0.15 mm of tolerance.
+        assert (name in reached) == (zone["ceiling_mm"] - 0.15 >= 0.2)
 
 
 def test_zones_needs_no_pen_even_where_a_port_is_set(
