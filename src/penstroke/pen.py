@@ -16,10 +16,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from penstroke.data import figures, zone_table
+from penstroke.duty import Duty
 from penstroke.errors import DeviceFault, LinkError, PenError, Refused, Stopped, VersionMismatch
 from penstroke.gate import Gate
 from penstroke.line import LIFT, Line
 from penstroke.ports import Port
+from penstroke.readiness import (
+    UNREADABLE,
+    cartridge_reasons,
+    deeper_while_running,
+    not_set_reasons,
+    settings_in,
+    still_verified,
+    why_read_only,
+)
 from penstroke.safety import (
     NO_CLINIC,
     NOT_SCREENED,
@@ -34,7 +44,6 @@ from penstroke.safety import (
     check_depth,
     check_envelope,
     check_rate,
-    check_run,
     depth_limit,
     find_zone,
 )
@@ -53,7 +62,7 @@ from penstroke.status import (
 )
 from penstroke.strokes import Strokes, sample_of
 from penstroke_protocol import HostLink, messages
-from penstroke_protocol.messages import Condition, Flag, HelloAnswer, Role, Settings, State, Status
+from penstroke_protocol.messages import Condition, Flag, Role, Settings, State, Status
 from penstroke_protocol.zone_table import ZONE_DIGEST
 
 _S = 1_000_000_000
@@ -62,10 +71,6 @@ SETTLE_NS = 5 * _S
 """A pen that has just been switched on may take this long to test itself."""
 RETRACT_NS = 500 * _MS
 """Needles are in 60 ms after a stop; without word of it after half a second they are taken to be out."""
-_SWAP = "discard it and fit a new sterile cartridge"
-_UNREADABLE = Reason(
-    "cartridge-unreadable", "the cartridge cannot be read, so neither its needles' length nor its use", _SWAP
-)
 BENCH_TREATMENT = 0xBE9C_0000_0000_0001
 """The token of runs on the bench: a cartridge used on the bench serves the bench again, and no patient."""
 
@@ -98,14 +103,13 @@ class Pen:
         self._closed = False
         self._ceiling_um = 0
         """The ceiling this session gave the pen for the zone in force."""
-        self._busy_ns = 0
-        self._last_moved_ns: int | None = None
+        self.duty = Duty(self._figures)
         self._run: Strokes | None = None
         answer = self._line.open()
         self.identity = Identity.of(answer)
         self.limits = pen_limits(answer)
         self.lease_ms = answer.lease_ms
-        self.read_only = _why_read_only(answer, role)
+        self.read_only = why_read_only(answer, role)
         self._believed = Settings(0, 0, 0, 0, 0, 0)
         self._constraints = Constraints(zone=None, pen=self.limits, clinic=clinic, screening=screening)
         if not self.read_only:
@@ -129,14 +133,15 @@ class Pen:
         if self._closed:
             return
         self._closed = True
+        moving = self._run is not None
         try:
-            if self._run is not None:
+            if moving:
                 self._finish_stop()
             self._line.link.abandon()
             if self._line.link.session:
                 self._line.ask(messages.Bye())
         except (LinkError, Stopped):
-            if self._run is not None:
+            if moving:
                 raise
             # Nothing was moving, and the pen ends a session by itself when it hears no more.
         finally:
@@ -151,7 +156,7 @@ class Pen:
                     "the pen is still in its self-test after 5 s", hint="switch it off and on again"
                 )
             self.pump(0.1)
-        self._believed = _settings_in(told, flags=0)
+        self._believed = settings_in(told, flags=0)
 
     # -- looking ---------------------------------------------------------------------------------------
 
@@ -258,7 +263,7 @@ class Pen:
         told has to be stopped.
         """
         if not 10 <= rate_hz <= 100:
-            reason = _reason(
+            reason = Reason(
                 "rate-out-of-range", f"telemetry at {rate_hz} Hz is outside 10 to 100 Hz", "ask for 20 Hz"
             )
             raise Refused.of(Refusal((reason,)))
@@ -285,7 +290,7 @@ class Pen:
             raise Refused.of(found)
         cartridge = self.cartridge()
         if cartridge.present and not cartridge.id:
-            raise Refused.of(Refusal((_UNREADABLE,)))
+            raise Refused.of(Refusal((UNREADABLE,)))
         wanted = replace(
             self._constraints, zone=found, side=side, held_um=None, override=override, scope=Scope.SELECT
         )
@@ -321,7 +326,7 @@ class Pen:
             if envelope is not None and not shallower:
                 reasons = envelope.reasons
             if self._run is not None and self._run.running and not shallower:
-                reasons = (*reasons, _deeper_while_running(self._believed.depth_um))
+                reasons = (*reasons, deeper_while_running(self._believed.depth_um))
         if isinstance(verdict, Refusal) or reasons:
             raise Refused.of(Refusal(reasons))
         request = self._gate.permit_depth(
@@ -374,11 +379,11 @@ class Pen:
         """
         self._may_move()
         if self._run is not None:
-            reason = _reason("wrong-state", "needles are moving already", "stop them first")
+            reason = Reason("wrong-state", "needles are moving already", "stop them first")
             raise Refused.of(Refusal((reason,)))
         if longest_s is None:
             # At least a second, so that a pen that needs its rest is refused by the rule, and in its words.
-            longest_s = max(1.0, self._figures.run_max_s - self._busy_s())
+            longest_s = max(1.0, self.duty.left_s(self.now_ns()))
         return Strokes(self, self._line, self._figures, longest_s=longest_s, trigger=trigger)
 
     def stop(self) -> None:
@@ -475,34 +480,21 @@ class Pen:
         )
         cartridge = self.cartridge()
         self._hold_told(told.held_ceiling_um)
-        reasons: list[Reason] = [*_cartridge_reasons(cartridge, self.treatment, self._today())]
+        reasons: list[Reason] = [*cartridge_reasons(cartridge, self.treatment, self._today())]
         # Both must say so: the pen that it is set, and this session that it was verified after setting.
-        verified = told.flags & self._believed.flags
-        for flag, name in ((Flag.ZONE_SET, "zone"), (Flag.DEPTH_SET, "depth"), (Flag.RATE_SET, "rate")):
-            if not verified & flag:
-                reasons.append(
-                    _reason(f"{name}-not-set", f"no {name} is set and verified", f"set the {name} first")
-                )
+        reasons.extend(not_set_reasons(told.flags & self._believed.flags))
         if not reasons:
             depth = check_depth(told.depth_um / 1000, self._constraints)
             rate = check_rate(told.rate_dhz / 10, self._constraints, told.depth_um, self._figures)
             for verdict in (depth, rate):
                 if isinstance(verdict, Refusal):
                     reasons.extend(verdict.reasons)
-        run = check_run(longest_s, self._figures, busy_s=self._busy_s())
+        run = self.duty.check(longest_s, self.now_ns())
         if isinstance(run, Refusal):
             reasons.extend(run.reasons)
         if reasons:
             raise Refused.of(Refusal(tuple(reasons)))
-        return _settings_in(told, flags=told.flags)
-
-    def _busy_s(self) -> float:
-        """How long needles have moved since the pen last rested; a full rest wipes it out."""
-        if self._last_moved_ns is not None:
-            idle_s = (self.now_ns() - self._last_moved_ns) / _S
-            if idle_s >= self._figures.rest_s:
-                self._busy_ns = 0
-        return self._busy_ns / _S
+        return settings_in(told, flags=told.flags)
 
     def _ended(self, told: Status | Condition | None) -> None:
         """The run is over, for good or ill: tell who asked, and count its time towards the pen's rest."""
@@ -512,8 +504,7 @@ class Pen:
         if run is not None:
             run.ended = run.ended or "stopped"
             self._gate.forbid_motion()
-            self._busy_ns += run.moving_ns()
-            self._last_moved_ns = self.now_ns()
+            self.duty.ran(run.moving_ns(), self.now_ns())
 
     def _command_changed(self) -> None:
         if self._run is not None and self._run.running:
@@ -531,7 +522,7 @@ class Pen:
         told: Status = self._line.ask(messages.GetStatus())
         if self._line.unknown:
             self._line.unknown = False
-            self._believed = _still_verified(told, self._believed)
+            self._believed = still_verified(told, self._believed)
             if not self._believed.flags & Flag.ZONE_SET:
                 self._forget_zone()
         return told
@@ -579,80 +570,3 @@ class Pen:
             code="disagreement",
             hint="do not use this pen; `penstroke diagnose` shows what it holds",
         )
-
-
-def _still_verified(told: Status, believed: Settings) -> Settings:
-    """What may still be believed after a request was left without an answer, now that the pen was asked.
-
-    A setting that the pen holds as it was verified is still verified: a request older than the question can
-    no longer be carried out. Whatever differs came through unverified, and has to be set again.
-    """
-    flags = believed.flags & told.flags
-    if (told.zone, told.side) != (believed.zone, believed.side):
-        flags = 0
-    if told.depth_um != believed.depth_um:
-        flags &= ~Flag.DEPTH_SET
-    if told.rate_dhz != believed.rate_dhz:
-        flags &= ~Flag.RATE_SET
-    return _settings_in(told, flags=flags)
-
-
-def _settings_in(told: Status, *, flags: int) -> Settings:
-    return Settings(told.zone, told.side, told.held_ceiling_um, told.depth_um, told.rate_dhz, flags)
-
-
-def _why_read_only(answer: HelloAnswer, role: Role) -> str:
-    """Why a session can move nothing, in words; empty where it can."""
-    if answer.major != messages.MAJOR:
-        raise VersionMismatch(
-            f"the pen speaks protocol {answer.major}.{answer.minor}, not {messages.MAJOR}.{messages.MINOR}",
-            hint="bring firmware and penstroke to the same major version",
-        )
-    if answer.motion_hash != messages.MOTION_HASH:
-        return "its firmware declares other motion messages"
-    if answer.zone_digest != ZONE_DIGEST:
-        return "its firmware holds another zone table"
-    if role is Role.OBSERVER:
-        return "it was opened as an observer"
-    if answer.role != Role.CONTROLLER:
-        return "it granted only the role of observer"
-    return ""
-
-
-def _cartridge_reasons(cartridge: Cartridge, treatment: int, today: datetime.date) -> list[Reason]:
-    """Why this cartridge may not be used in this treatment now."""
-    if not cartridge.present:
-        return [_reason("cartridge-missing", "no cartridge is locked in", "fit a new sterile cartridge")]
-    if not cartridge.id:
-        return [_UNREADABLE]
-    reasons = []
-    if cartridge.treatment not in (0, treatment):
-        reasons.append(
-            _reason("cartridge-other-treatment", f"cartridge {cartridge.lot} served another treatment", _SWAP)
-        )
-    if cartridge.strokes and not cartridge.treatment:
-        reasons.append(
-            _reason("cartridge-used", f"cartridge {cartridge.lot} was used, nobody knows on whom", _SWAP)
-        )
-    try:
-        expired = datetime.date.fromisoformat(cartridge.expiry) < today
-    except ValueError:
-        return [*reasons, _reason("cartridge-expired", "the cartridge tells no date of expiry", _SWAP)]
-    if expired:
-        reasons.append(
-            _reason("cartridge-expired", f"cartridge {cartridge.lot} expired on {cartridge.expiry}", _SWAP)
-        )
-    return reasons
-
-
-def _deeper_while_running(now_um: int) -> Reason:
-    return Reason(
-        "deeper-while-running",
-        f"while needles move depth may only become shallower than the {now_um / 1000:.2f} mm in force",
-        "stop, set the depth, and start again",
-        max_mm=now_um / 1000,
-    )
-
-
-def _reason(code: str, message: str, hint: str) -> Reason:
-    return Reason(code, message, hint)
