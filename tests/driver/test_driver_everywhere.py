@@ -66,7 +66,7 @@ def test_a_depth_above_the_limit_is_refused(endpoint: Any) -> None:
         assert pen.status().depth_um is None
 
 
-@pytest.mark.req("S-11")
+@pytest.mark.req("S-11", "R-17.6")
 def test_a_new_connection_finds_a_pen_that_was_promised_nothing(endpoint: Any) -> None:
     if endpoint.served is None:
         pytest.skip("a pen inside the process goes with its connection")

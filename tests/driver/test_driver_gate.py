@@ -85,7 +85,7 @@ def test_a_permitted_setting_passes_once(permit: Callable[[Gate], object], reque
         gate.judge(request_)
 
 
-@pytest.mark.req("S-01", "S-04")
+@pytest.mark.req("S-01", "S-04", "R-17.1")
 @pytest.mark.parametrize(
     "request_",
     [SetDepth(901), SetDepth(899), SetRate(900), SelectZone(8, 1, 900), LowerCeiling(900)],

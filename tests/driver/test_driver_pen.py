@@ -75,7 +75,7 @@ def test_a_status_answers_with_every_key_of_the_contract(pen: Pen) -> None:
     assert limits <= set(told["limits"])
 
 
-@pytest.mark.req("S-01", "S-05")
+@pytest.mark.req("S-01", "S-05", "R-17.1")
 def test_a_depth_above_the_ceiling_is_refused_before_anything_is_sent(pen: Pen, pen_sim: Any) -> None:
     pen.select_zone("periorbital", side="right")
     before = pen.stats.frames_received
@@ -318,7 +318,7 @@ def test_after_ten_minutes_of_needling_the_pen_needs_its_rest(pen: Pen, pen_sim:
 # -- the line -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("S-16", "R-17.5")
+@pytest.mark.req("S-16", "R-17.5", "R-6.9")
 def test_a_request_without_an_answer_leaves_the_state_unknown_until_asked(pen: Pen, pen_sim: Any) -> None:
     ready(pen)
     pen_sim.inject("half-open", direction="to-host")
@@ -335,7 +335,7 @@ def test_a_request_without_an_answer_leaves_the_state_unknown_until_asked(pen: P
     assert run_briefly(pen) > 0
 
 
-@pytest.mark.req("S-04")
+@pytest.mark.req("S-04", "R-17.2")
 def test_a_pen_that_reads_back_another_depth_is_found_at_once(pen: Pen, pen_sim: Any) -> None:
     pen.select_zone("cheek", side="left")
     pen_sim.inject("wrong-read-back")
@@ -344,7 +344,7 @@ def test_a_pen_that_reads_back_another_depth_is_found_at_once(pen: Pen, pen_sim:
     assert error.value.code == "disagreement"
 
 
-@pytest.mark.req("S-11")
+@pytest.mark.req("S-11", "R-17.6")
 def test_a_reset_pen_has_to_be_connected_again_and_holds_nothing(pen_sim: Any) -> None:
     with penstroke.connect(plug(pen_sim)) as pen:
         ready(pen)

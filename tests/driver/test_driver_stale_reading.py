@@ -1,8 +1,13 @@
-"""A reading that left the pen before it started must not be taken for the pen having stopped by itself."""
+"""What is older than the question is no answer: readings from before a start, bytes from before HELLO."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 import penstroke
+from penstroke.ports.opening import adopt
 
 TELEMETRY_MS = 50
 
@@ -19,3 +24,14 @@ def test_a_run_starts_wherever_the_last_reading_falls() -> None:
                 readings = list(strokes)
         assert strokes.ended == "duration", offset_ms
         assert readings[0].elapsed_s >= 0, offset_ms
+
+
+@pytest.mark.req("R-17.7")
+def test_what_waits_in_the_port_is_thrown_away_before_hello(pen_sim: Any) -> None:
+    gone = penstroke.connect(adopt(pen_sim))
+    assert gone.status().state == "idle"
+    pen_sim.advance(2)  # 40 readings pile up for a program that has gone without a word
+    with penstroke.connect(adopt(type(pen_sim)(pen_sim.world))) as pen:
+        # What the pen still says to that program while HELLO is on its way comes, and is told apart.
+        assert sum(pen.stats.dropped.values()) <= 2
+        assert pen.stats.frames_received < 10

@@ -230,7 +230,7 @@ def test_a_trip_is_told_by_name_and_leaves_everything_still(
     assert resting(pen_sim)
 
 
-@pytest.mark.req("S-19", "S-10")
+@pytest.mark.req("S-19", "S-10", "R-17.3")
 @pytest.mark.parametrize(
     ("inject", "params"),
     [
@@ -270,7 +270,7 @@ def test_a_firmware_that_obeys_anything_is_still_held_by_the_host(ready: Pen, pe
     assert ready.status().depth_um == 900
 
 
-@pytest.mark.req("S-10")
+@pytest.mark.req("S-10", "R-17.3")
 def test_a_pen_that_falls_silent_is_stopped(ready: Pen, pen_sim: Any) -> None:
     with (
         pytest.raises(LinkTimeout, match="no valid telemetry") as error,
@@ -320,6 +320,7 @@ def test_a_half_open_line_stops_both_ends_and_names_the_doubt(ready: Pen, pen_si
     assert resting(pen_sim)
 
 
+@pytest.mark.req("R-17.4")
 def test_needles_that_do_not_come_in_are_said_to_be_out(ready: Pen, pen_sim: Any) -> None:
     with pytest.raises(DeviceFault) as error, ready.needling(longest_s=10) as strokes:
         until(strokes, 1.0)
