@@ -3,19 +3,20 @@
 Strategy. While a pen is held, a signal never raises inside whatever is running: its handler sends STOP (one
 write, no lock) and leaves a note, and the program looks at the note between its steps, none of which lasts
 long. So the link is never torn apart in the middle of a frame, and a second Ctrl-C cannot skip the stop: it
-sends another one. Only printing may last for ever, when nobody reads; there a signal raises after its STOP.
+sends another one. Only printing may last for ever: where nobody reads, a signal raises after its STOP.
 While no pen is held a signal ends the program at once.
 """
 
 from __future__ import annotations
 
+import select
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TextIO
 
-_printing = False
+_printing: TextIO | None = None
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -72,16 +73,24 @@ class Interrupts:
         # A port that has just failed makes the stop fail too; leaving the block stops again and says so.
         with suppress(Exception):
             self._stop()
-        if _printing:
+        if _printing is not None and not takes_more(_printing):
             raise Interrupted(self.why)
 
 
 @contextmanager
-def printing() -> Iterator[None]:
-    """While this lasts, nothing but output is under way, and a signal may tear it apart."""
+def printing(stream: TextIO) -> Iterator[None]:
+    """While this lasts nothing is under way but output to `stream`, and a signal may end it if it hangs."""
     global _printing
-    _printing = True
+    _printing = stream
     try:
         yield
     finally:
-        _printing = False
+        _printing = None
+
+
+def takes_more(stream: TextIO) -> bool:
+    """Whether whoever reads this stream leaves room for more. One without a descriptor never hangs."""
+    try:
+        return bool(select.select([], [stream.fileno()], [], 0)[1])
+    except (OSError, ValueError):
+        return True

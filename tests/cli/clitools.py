@@ -96,13 +96,8 @@ class Process:
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; exit code and the rest of what it said."""
-        deadline = time.monotonic() + PATIENCE_S
-        while self.ours >= 0 and time.monotonic() < deadline:
-            ended = self._process.poll() is not None  # asked first: what it said last is still to be read
-            if not select.select([self.ours], [], [], 0 if ended else 0.05)[0]:
-                if ended:
-                    break
-                continue
+        # To the end of the terminal, not of the process: what it said last may still be on its way.
+        while self.ours >= 0 and select.select([self.ours], [], [], PATIENCE_S)[0]:
             try:
                 self.seen += os.read(self.ours, 4096).decode()
             except OSError:  # its end of the terminal was closed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,23 @@ def test_a_stop_that_fails_in_the_handler_is_left_to_the_way_out(interrupts: Int
     assert interrupts.why == "SIGINT"
 
 
-def test_printing_that_nobody_reads_can_be_interrupted_after_the_stop(interrupts: Interrupts) -> None:
+def test_only_printing_that_nobody_reads_is_interrupted_and_after_the_stop(interrupts: Interrupts) -> None:
     stops: list[int] = []
-    with interrupts.stopping(lambda: stops.append(1)), pytest.raises(Interrupted), printing():
-        signal.raise_signal(signal.SIGINT)
-    assert stops == [1]
+    reader, writer = os.pipe()
+    try:
+        with interrupts.stopping(lambda: stops.append(1)), os.fdopen(writer, "w") as stream:
+            with printing(stream):
+                signal.raise_signal(signal.SIGINT)
+            assert stops == [1]
+            os.set_blocking(writer, False)
+            with suppress(BlockingIOError):
+                while os.write(writer, bytes(4096)):
+                    pass
+            with pytest.raises(Interrupted), printing(stream):
+                signal.raise_signal(signal.SIGINT)
+            assert stops == [1, 1]
+    finally:
+        os.close(reader)
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing() -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, TextIO
 
-from penstroke.interrupts import Interrupted, printing
+from penstroke.interrupts import Interrupted, printing, takes_more
 
 OUTPUT_CLOSED = "the output can no longer be written"
 
@@ -64,14 +64,15 @@ def _put(stream: TextIO, text: str) -> None:
 
 def _write(stream: TextIO, text: str) -> None:
     try:
-        with printing():
+        with printing(stream):
             _put(stream, text)
     except OSError as problem:
         # A reader that went away, a closed terminal, a full disk: a wish to end, and the needles stop first.
         _abandon(stream)
         raise Interrupted(OUTPUT_CLOSED) from problem
     except Interrupted:
-        _abandon(stream)
+        if not takes_more(stream):
+            _abandon(stream)
         raise
 
 
