@@ -31,7 +31,7 @@ def test_what_waits_in_the_port_is_thrown_away_before_hello(pen_sim: Any) -> Non
     gone = penstroke.connect(adopt(pen_sim))
     assert gone.status().state == "idle"
     pen_sim.advance(2)  # 40 readings pile up for a program that has gone without a word
-    with penstroke.connect(adopt(type(pen_sim)(pen_sim.world))) as pen:
+    with penstroke.connect(adopt(pen_sim)) as pen:
         # What the pen still says to that program while HELLO is on its way comes, and is told apart.
         assert sum(pen.stats.dropped.values()) <= 2
         assert pen.stats.frames_received < 10
