@@ -34,22 +34,15 @@ def test_simulated(pen, pen_sim):
 """
 
 
+_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:pytest_mock")
+"""Plugins that the tests in here do not use, and whose imports would take most of the time."""
+
+
 def outcomes(folder: Path, *args: str) -> dict[str, int]:
     """How many tests passed, failed and were skipped."""
     (folder / "test_user.py").write_text(USER_TESTS)
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--rootdir",
-            str(folder),
-            *args,
-            ".",
-        ],
+        [sys.executable, "-m", "pytest", "-q", *_WITHOUT, "--rootdir", str(folder), *args, "."],
         cwd=folder,
         capture_output=True,
         text=True,
