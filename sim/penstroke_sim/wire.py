@@ -46,12 +46,23 @@ class Hurt:
 
 
 class Channel:
-    """One direction. `byte_ns` is the time of one byte; `random` decides what is hurt."""
+    """One direction. `byte_ns` is the time of one byte, `latency_ns` that of its way; `random` decides what
+    is hurt."""
 
-    __slots__ = ("_buffered", "_busy_until_ns", "_byte_ns", "_pieces", "_random", "hurts", "open")
+    __slots__ = (
+        "_buffered",
+        "_busy_until_ns",
+        "_byte_ns",
+        "_latency_ns",
+        "_pieces",
+        "_random",
+        "hurts",
+        "open",
+    )
 
-    def __init__(self, byte_ns: int, random: Random) -> None:
+    def __init__(self, byte_ns: int, random: Random, *, latency_ns: int = LINE_LATENCY_NS) -> None:
         self._byte_ns = byte_ns
+        self._latency_ns = latency_ns
         self._random = random
         self._pieces: deque[tuple[int, bytes]] = deque()
         self._buffered = 0
@@ -100,7 +111,7 @@ class Channel:
             return
         sent_ns = max(self._busy_until_ns, now_ns + delay_ns) + len(piece) * self._byte_ns
         self._busy_until_ns = sent_ns
-        self._pieces.append((sent_ns + LINE_LATENCY_NS, piece))
+        self._pieces.append((sent_ns + self._latency_ns, piece))
         self._buffered += len(piece)
 
     def _send_hurt(self, piece: bytes, now_ns: int) -> None:
