@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 T ?=
 
-.PHONY: help setup demo test test-optimised lint format generate lock check picture clean
+.PHONY: help setup demo test test-optimised lint format generate lock check picture bench bench-small clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,10 +53,22 @@ generate: $(READY) ## all that is written by programs: tables, C headers, vector
 picture: $(READY) ## docs/images/treat.svg, drawn from a real run
 	$(BIN)/python scripts/terminal_picture.py docs/images/treat.svg
 
+# Without the references (no package index, no wheel for this machine) the rest is measured all the same.
+BENCH_READY := .venv/.bench-ready
+$(BENCH_READY): bench/constraints.txt $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r bench/constraints.txt \
+	  && touch $@ || echo "the packages to compare with cannot be had here; their rows are left out" >&2
+
+bench: $(BENCH_READY) ## docs/benchmarks.md: the figures, beside those of other libraries; on a quiet machine, 10 minutes
+	$(BIN)/python -m bench
+
+bench-small: $(BENCH_READY) ## the benchmarks in a size that only shows that they run
+	$(BIN)/python -m bench --small
+
 lock: ## constraints.txt anew, from the newest versions that pyproject.toml permits
 	@PYTHON="$(PYTHON)" bash scripts/lock.sh
 
-check: lint test-optimised test ## all that CI runs
+check: lint test-optimised $(BENCH_READY) test ## all that CI runs
 
 clean: ## removes the environment and everything built
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

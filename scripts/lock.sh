@@ -14,4 +14,10 @@ trap 'rm -rf "$env"' EXIT
   echo "# The versions the tests ran with; exported from pyproject.toml by \`make lock\`, not edited by hand."
   "$env/bin/python" -m pip freeze --exclude penstroke
 } >constraints.txt
-echo "constraints.txt names $(grep -c == constraints.txt) packages"
+# What only the benchmarks add.
+"$env/bin/python" -m pip install --quiet --group bench
+{
+  echo "# The versions the benchmarks compare with; exported by \`make lock\`, not edited by hand."
+  "$env/bin/python" -m pip freeze --exclude penstroke | grep -vxFf constraints.txt
+} >bench/constraints.txt
+echo "constraints.txt names $(grep -c == constraints.txt) packages, bench/constraints.txt $(grep -c == bench/constraints.txt)"
