@@ -101,10 +101,12 @@ def test_a_beat_that_believes_running_renews_nothing_while_armed(bench: Bench) -
 def test_no_request_renews_the_lease(bench: Bench) -> None:
     bench.arm()
     bench.done(Start(CHEEK, Side.LEFT, 900, 1100, 60_000))
+    renewed_ns = bench.firmware.renewed_ns
     requests = [GetStatus(), SetTelemetry(50), SetDepth(850), SetRate(1000), LowerCeiling(1000)]
     for message in requests:
         bench.ask(message)
         bench.ask(Start(CHEEK, Side.LEFT, 900, 1100, 60_000))
+    assert bench.firmware.renewed_ns == renewed_ns
     bench.run(400)
     assert lapse_s(bench) == LEASE_S
 
