@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 T ?=
 
-.PHONY: help setup demo test test-optimised lint format generate lock check picture bench bench-small clean
+.PHONY: help setup demo test test-optimised lint format generate lock check planted picture bench bench-small clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(READY) ## the tests
 test-optimised: $(READY) ## the tests of safety, protocol, driver and simulated pen again, as under python -O
 	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest -n auto -q -W "ignore:assertions not in test modules" \
 	  tests/safety tests/protocol tests/driver tests/sim
+
+planted: $(READY) ## every planted bug in a copy of the tree, and the tests that catch it; some minutes
+	$(BIN)/python tests/planted/run.py
 
 lint: $(READY) ## formatting, lint, types, layers, and whether the generated files are fresh
 	$(BIN)/ruff format --check .

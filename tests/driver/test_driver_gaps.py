@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,3 +134,15 @@ def test_a_run_that_was_broken_off_counts_towards_the_rest(port: Meddled) -> Non
         with pytest.raises(Refused) as error:
             pen.needling(longest_s=10).__enter__()
         assert error.value.code == "run-too-long"
+
+
+@pytest.mark.req("S-17b")
+@pytest.mark.parametrize("expiry", [0, 20_990_231])
+def test_a_cartridge_whose_date_is_none_moves_no_needle(port: Meddled, expiry: int) -> None:
+    """A date that is missing, or that no calendar has, cannot be shown to lie ahead."""
+    port.world.swap_cartridge(replace(port.world.fresh_cartridge(), expiry=expiry))
+    with set_up(port) as pen:
+        with pytest.raises(Refused) as error:
+            pen.needling(longest_s=1).__enter__()
+        assert error.value.code == "cartridge-expired"
+    assert not [entry for entry in port.journal.entries if entry["event"] == "motor"]
