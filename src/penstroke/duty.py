@@ -27,7 +27,8 @@ class Duty:
 
     def check(self, longest_s: float, now_ns: int) -> AllowedRun | Refusal:
         """Whether a run of this length may begin now."""
-        return check_run(longest_s, self._figures, busy_s=self._busy_s(now_ns))
+        idle_s = None if self._last_moved_ns is None else self._idle_s(now_ns)
+        return check_run(longest_s, self._figures, busy_s=self._busy_ns / _S, idle_s=idle_s)
 
     def left_s(self, now_ns: int) -> float:
         """How long needles may still move before the pen must rest."""

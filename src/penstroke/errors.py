@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from penstroke.safety.verdict import Refusal
 
+LIFT = "needles may be out: lift the pen straight off the skin, and press its own stop key"
+"""What to say whenever it is not known that the needles are in."""
+
 
 class PenError(Exception):
     """Base of all errors of this library."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from penstroke.device_refusals import refused_by_device
+from penstroke.errors import LIFT as LIFT
 from penstroke.errors import DeviceFault, LinkLost, LinkTimeout, PenError, ProtocolError, Stopped
 from penstroke.ports import Port
 from penstroke.status import LinkStats
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 4096
 _STALE_READS = 16
-LIFT = "needles may be out: lift the pen straight off the skin, and press its own stop key"
-"""What to say whenever it is not known that the needles are in."""
-
 _STOPPED = "a stop was asked for; the pen was told to stop, and nothing goes on by itself"
 
 Gate = Callable[[Any], None]

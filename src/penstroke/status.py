@@ -187,6 +187,26 @@ class PenStatus:
     last_zone_depth_um: int | None = field(default=None)
     """A depth left by an ended session: shown, never used."""
 
+    @property
+    def depth_mm(self) -> float | None:
+        """The depth set, or None."""
+        return as_mm(self.depth_um)
+
+    @property
+    def depth_measured_mm(self) -> float:
+        """The needles' protrusion at the bottom of the stroke, by the pen's sensor."""
+        return self.depth_measured_um / 1000
+
+    @property
+    def rate_hz(self) -> float | None:
+        """The stroke rate set, or None."""
+        return as_hz(self.rate_dhz)
+
+    @property
+    def rate_measured_hz(self) -> float:
+        """Strokes a second."""
+        return self.rate_measured_dhz / 10
+
     def to_json(self) -> dict[str, Any]:
         """The object that `penstroke status --json` prints."""
         limit, pen = self.limit, self.pen
@@ -201,10 +221,10 @@ class PenStatus:
             "state": self.state,
             "zone": self.zone,
             "side": self.side,
-            "depth_mm": as_mm(self.depth_um),
-            "depth_measured_mm": as_mm(self.depth_measured_um),
-            "rate_hz": as_hz(self.rate_dhz),
-            "rate_measured_hz": as_hz(self.rate_measured_dhz),
+            "depth_mm": self.depth_mm,
+            "depth_measured_mm": self.depth_measured_mm,
+            "rate_hz": self.rate_hz,
+            "rate_measured_hz": self.rate_measured_hz,
             "needles": "extended" if self.needles_out else "retracted",
             "motor": "on" if self.motor_on else "off",
             "cartridge": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -153,7 +154,7 @@ def test_monitor(on_pen: Call) -> None:
 
 
 def test_monitor_until_interrupted(on_pen: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    from penstroke.cli.commands import monitor
+    from penstroke.cli import app
 
     shown: list[Any] = []
 
@@ -162,7 +163,7 @@ def test_monitor_until_interrupted(on_pen: Call, monkeypatch: pytest.MonkeyPatch
         if len(shown) == 30:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(monitor, "emit", emit)
+    monkeypatch.setattr(app, "emit", emit)
     result = on_pen("monitor", "--json")
     assert (result.code, len(shown), result.error["code"]) == (130, 30, "interrupted")
 
@@ -176,7 +177,11 @@ def test_stop_and_the_stop_key_is_named(on_pen: Call) -> None:
 
 
 def test_faults(on_pen: Call, cli: Call, scenario: Callable[..., str]) -> None:
-    assert on_pen("faults", "--json").json == {"faults": [], "cleared": []}
+    assert on_pen("faults", "--json").json == {
+        "faults": [],
+        "cleared": [],
+        "simulated": True,
+    }
     assert on_pen("faults").out == "no latched faults\n"
     hot = scenario((0.0, "over-temperature", {"celsius": 60.0}))
     result = cli("--port", hot, "run", *CHEEK, "--for", "5", "--json")
@@ -253,7 +258,7 @@ def test_needles_that_may_be_out_are_said_to_be(cli: Call, scenario: Callable[..
 def test_an_interrupt_stops_first(
     on_pen: Call, monkeypatch: pytest.MonkeyPatch, signum: signal.Signals
 ) -> None:
-    from penstroke.cli.commands import run
+    from penstroke.cli import app
 
     seen: list[dict[str, Any]] = []
 
@@ -262,7 +267,7 @@ def test_an_interrupt_stops_first(
         if len(seen) in (20, 21):  # twice: the second must not skip the stop
             signal.raise_signal(signum)
 
-    monkeypatch.setattr(run, "emit", emit)
+    monkeypatch.setattr(app, "emit", emit)
     result = on_pen("run", *CHEEK, "--for", "60", "--json")
     assert (result.code, result.error["code"]) == (130, "interrupted")
     assert signum.name in result.error["message"]
@@ -273,7 +278,7 @@ def test_an_interrupt_stops_first(
 def test_retraction_that_is_not_confirmed_outranks_an_interrupt(
     cli: Call, scenario: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from penstroke.cli.commands import run
+    from penstroke.cli import app
 
     seen: list[dict[str, Any]] = []
 
@@ -282,7 +287,7 @@ def test_retraction_that_is_not_confirmed_outranks_an_interrupt(
         if line["event"] == "sample" and line["elapsed_s"] > 2:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(run, "emit", emit)
+    monkeypatch.setattr(app, "emit", emit)
     jammed = scenario((2.2, "actuator-jam", {}))
     result = cli("--port", jammed, "run", *CHEEK, "--for", "60", "--json")
     assert (result.code, result.error["code"]) == (5, "retraction-unconfirmed")
@@ -390,3 +395,58 @@ def test_another_firmware_can_only_be_looked_at(cli: Call, scenario: Callable[..
     result = cli("--port", port, "set", *CHEEK, "--json")
     assert (result.code, result.error["code"]) == (6, "read-only")
     assert cli("--port", port, "stop").code == 0
+
+
+# -- an override is on record before it acts ---------------------------------------------------------------
+
+
+OVERRIDE = ("--override-by", "Dr. A. Example", "--reason", "acne scar")
+
+
+@pytest.mark.req("S-22")
+@pytest.mark.parametrize("command", ["set", "run"])
+def test_an_override_is_written_down_by_name(on_pen: Call, command: str) -> None:
+    more = ("--for", "1") if command == "run" else ()
+    wish = ("--zone", "forehead", "--depth", "0.6", "--rate", "110")
+    result = on_pen(command, *wish, *more, *OVERRIDE)
+    assert result.code == 0
+    path = Path(next(line for line in result.err.splitlines() if "on record" in line).split(": ")[1])
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    (override,) = [entry for entry in entries if entry["event"] == "override"]
+    assert (override["by"], override["reason"], override["zone"]) == (
+        "Dr. A. Example",
+        "acne scar",
+        "forehead",
+    )
+    assert override["simulated"] is True
+    assert entries[-1]["ended"] == "finished"
+    assert "with an override: forehead" in on_pen("records", "list").out
+
+
+@pytest.mark.req("S-22")
+def test_an_override_that_cannot_be_written_down_does_not_act(
+    on_pen: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("PENSTROKE_DATA_DIR", str(tmp_path / "file" / "folder"))
+    result = on_pen("set", "--zone", "forehead", "--depth", "0.6", *OVERRIDE, "--json")
+    assert (result.code, result.error["code"]) == (8, "record-unwritable")
+
+
+@pytest.mark.req("S-22")
+def test_an_override_that_is_refused_is_on_record_too(on_pen: Call) -> None:
+    result = on_pen("set", "--zone", "forehead", "--depth", "0.8", *OVERRIDE)
+    assert result.code == 3
+    assert "error" in on_pen("records", "list").out
+
+
+@pytest.mark.parametrize("command", ["run", "monitor"])
+def test_every_line_about_a_simulated_pen_says_so(on_pen: Call, command: str) -> None:
+    wish = ("--zone", "forehead", "--depth", "0.4", "--rate", "110") if command == "run" else ()
+    lines = [json.loads(line) for line in on_pen(command, *wish, "--for", "1", "--json").out.splitlines()]
+    assert lines
+    assert all(line["simulated"] is True for line in lines)
+    text = on_pen(command, *wish, "--for", "1")
+    live = [line for line in text.err.splitlines() if " Hz " in line]
+    assert live
+    assert all(line.startswith("SIM ") for line in live)

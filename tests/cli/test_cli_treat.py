@@ -284,7 +284,7 @@ def test_a_used_cartridge_is_refused(
 def test_an_interrupt_stops_at_once(
     on_pen: Call, plan_file: Callable[..., Path], journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from penstroke.cli.commands import treat
+    from penstroke.cli import app
 
     lines: list[dict[str, Any]] = []
 
@@ -293,7 +293,7 @@ def test_an_interrupt_stops_at_once(
         if len(lines) == 10:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(treat, "emit", emit)
+    monkeypatch.setattr(app, "emit", emit)
     plan = plan_file(CHEEK, FOREHEAD)
     result = on_pen("treat", plan, "--yes", "--journal", journal, "--json")
     assert (result.code, result.error["code"]) == (130, "interrupted")
@@ -405,13 +405,13 @@ def test_needles_that_may_be_out_are_told_even_at_an_interrupt(
     scenario: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from penstroke.cli.commands import treat
+    from penstroke.cli import app
 
     def emit(line: dict[str, Any]) -> None:
         if line["event"] == "sample" and line["elapsed_s"] > 2:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(treat, "emit", emit)
+    monkeypatch.setattr(app, "emit", emit)
     plan = plan_file(CHEEK | {"area_cm2": 16})
     jammed = scenario((2.0, "actuator-jam", {}))
     result = cli("--port", jammed, "treat", plan, "--yes", "--journal", journal, "--json")

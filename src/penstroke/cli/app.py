@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstroke.cli.output import emit
 from penstroke.interrupts import Interrupts
 
 if TYPE_CHECKING:
@@ -33,7 +34,18 @@ class App:
     """Settings given on the command line."""
     pen_let_go: bool = False
     """A pen was held, and was left stopped and retracted."""
+    simulated: bool | None = None
+    """Whether the pen that was opened is simulated; None while none was."""
     _config: Config | None = None
+
+    @property
+    def mark(self) -> str:
+        """What stands before every live line of a simulated pen."""
+        return "SIM " if self.simulated else ""
+
+    def emit(self, content: dict[str, Any]) -> None:
+        """One JSON object on stdout, with whether the pen it is about is simulated."""
+        emit({**content, "simulated": self.simulated})
 
     @property
     def config(self) -> Config:
@@ -166,6 +178,7 @@ def open_pen(
     app.interrupts.check()
     clinic = app.clinic()
     pen = connect(port or app.open_port(), treatment=treatment, clinic=clinic, observe=observe)
+    app.simulated = pen.simulated
     with app.interrupts.stopping(pen.demand_stop):
         try:
             yield pen

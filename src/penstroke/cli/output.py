@@ -104,7 +104,9 @@ def minutes(seconds: float) -> str:
 class LiveLine:
     """One line on stderr that changes in place on a terminal, and now and then elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: str = "") -> None:
+        """`mark` stands before every text."""
+        self._mark = mark
         self._redraws = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._shown_at_s: float | None = None
         self._width = 0
@@ -116,6 +118,7 @@ class LiveLine:
         if self._shown_at_s is not None and 0 <= clock_s - self._shown_at_s < least_s:
             return
         self._shown_at_s = clock_s
+        text = self._mark + text.lstrip() if self._mark else text
         if not self._redraws:
             say(text)
             return

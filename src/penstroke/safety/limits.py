@@ -77,8 +77,8 @@ class PenLimits:
 
     def problem(self) -> str:
         """Why these figures cannot be right, in words; empty where they can."""
-        named = {name: getattr(self, name) for name in self.__slots__}
-        for name, value in named.items():
+        for name in self.__slots__:
+            value = getattr(self, name)
             if type(value) is not int or value < 0:
                 return f"{name} is not a whole number from zero up"
         if not 0 < self.depth_step_um <= self.depth_max_um <= _DEEPEST_UM:
@@ -129,7 +129,8 @@ class Screening:
 
     def problem(self) -> str:
         """Why this result cannot be right, in words; empty where it can."""
-        if type(self.factor) is not Fraction or not 0 < self.factor <= 1:
+        # By its whole numbers: comparing fractions costs more than all the rest of a verdict.
+        if type(self.factor) is not Fraction or not 0 < self.factor.numerator <= self.factor.denominator:
             return "its factor is not a fraction above 0 and up to 1"
         return ""
 
@@ -265,8 +266,11 @@ def gather(c: Constraints) -> Gathered:
     )
 
 
+_ORDER = {source: place for place, source in enumerate(LimitSource)}
+
+
 def _tightest_first(limit: SourceLimit) -> tuple[int, int]:
-    return limit.limit_um, list(LimitSource).index(limit.source)
+    return limit.limit_um, _ORDER[limit.source]
 
 
 def _sources(c: Constraints, pen: PenLimits | None) -> list[SourceLimit]:

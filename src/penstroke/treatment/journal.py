@@ -114,6 +114,13 @@ class Journal:
             raise _unwritable(self.path, problem) from problem
 
 
+def new_path(folder: Path, title: str) -> Path:
+    """Where a new journal goes: named by the time, so that a folder is in order, and by what it is about."""
+    stamp = _utc_now().strftime("%Y%m%dT%H%M%S.%fZ")
+    name = "-".join("".join(sign if sign.isalnum() else " " for sign in title.lower()).split())[:40]
+    return folder / f"{stamp}-{name or 'plan'}.jsonl"
+
+
 _SAMPLE = '"event": "sample"'
 """Whole in a sample's line, and in no other: inside a text its quotes would be escaped."""
 

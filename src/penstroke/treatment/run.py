@@ -16,7 +16,7 @@ from enum import StrEnum
 from penstroke.data import figures
 from penstroke.errors import PenError, RecordError, Refused, Stopped
 from penstroke.pen import Pen
-from penstroke.safety import Refusal, check_run
+from penstroke.safety import Refusal
 from penstroke.status import Sample
 from penstroke.strokes import Strokes
 from penstroke.treatment.estimate import pass_seconds
@@ -115,8 +115,6 @@ class Needling:
     confirm: Confirm
     results: list[ZoneResult] = field(init=False)
     _planned_s: list[float] = field(init=False)
-    _busy_s: float = field(init=False, default=0.0)
-    _moved_ns: int | None = field(init=False, default=None)
     _needles: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -238,8 +236,6 @@ class Needling:
     def _pass_ended(self, strokes: Strokes, result: ZoneResult) -> None:
         moved_s = strokes.moving_ns() / _S
         result.seconds += moved_s
-        self._busy_s += moved_s
-        self._moved_ns = self.pen.now_ns()
         self.journal.write(
             "run-ended", ended=strokes.ended, elapsed_s=round(moved_s, 3), zone_strokes=result.strokes
         )
@@ -266,23 +262,19 @@ class Needling:
 
     def _rest(self, next_s: float) -> Iterator[Resting]:
         """Wait out the rest that the pen needs before it may move for `next_s` more."""
-        table = figures()
-        if self._idle_s() >= table.rest_s:
-            self._busy_s = 0.0
-        verdict = check_run(next_s, table, busy_s=self._busy_s, idle_s=None)
+        pen = self.pen
+        verdict = pen.duty.check(next_s, pen.now_ns())
         if not isinstance(verdict, Refusal):
             return
-        if not self._busy_s:
+        left_s = pen.duty.rest_left_s(pen.now_ns())
+        if not left_s:
             raise Refused.of(verdict)
-        self.journal.write("rest", left_s=round(table.rest_s - self._idle_s(), 3))
-        while (left_s := table.rest_s - self._idle_s()) > 0:
+        self.journal.write("rest", left_s=round(left_s, 3))
+        while left_s > 0:
             yield Resting(left_s)
-            self.pen.pump(min(_REST_SLICE_S, left_s))
-            self.pen.heed_stops()
-        self._busy_s = 0.0
-
-    def _idle_s(self) -> float:
-        return 0.0 if self._moved_ns is None else (self.pen.now_ns() - self._moved_ns) / _S
+            pen.pump(min(_REST_SLICE_S, left_s))
+            pen.heed_stops()
+            left_s = pen.duty.rest_left_s(pen.now_ns())
 
 
 def _measured(sample: Sample) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from penstroke.cli.app import PenCommand, current, open_pen
-from penstroke.cli.output import emit, show
+from penstroke.cli.output import show
 
 
 @click.command("faults", cls=PenCommand)
@@ -25,7 +25,7 @@ def command(ctx: click.Context, clear: bool) -> None:
             {"name": one.name, "meaning": one.meaning, "remedy": one.remedy, "clearable": one.clearable}
             for one in now
         ]
-        emit({"faults": listed, "cleared": cleared})
+        app.emit({"faults": listed, "cleared": cleared})
         return
     if cleared:
         show(f"cleared: {', '.join(cleared)}")

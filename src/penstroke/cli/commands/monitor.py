@@ -6,7 +6,7 @@ import click
 
 from penstroke.cli.app import PenCommand, current, open_pen
 from penstroke.cli.live import monitor_line, sample_object
-from penstroke.cli.output import LiveLine, emit
+from penstroke.cli.output import LiveLine
 from penstroke.cli.values import seconds
 
 
@@ -17,13 +17,13 @@ def command(ctx: click.Context, for_s: str | None) -> None:
     """Show live telemetry until Ctrl-C. Moves nothing."""
     app = current(ctx)
     length_s = None if for_s is None else seconds(for_s)
-    live = LiveLine()
     with open_pen(app, observe=True) as pen:
+        live = LiveLine(app.mark)
         try:
             for sample in pen.monitor(for_s=length_s):
                 app.interrupts.check()
                 if app.json:
-                    emit(sample_object(sample))
+                    app.emit(sample_object(sample))
                     continue
                 live.update(monitor_line(sample), sample.elapsed_s)
         finally:

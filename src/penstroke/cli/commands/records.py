@@ -81,7 +81,7 @@ def _overview(path: Path) -> dict[str, Any]:
         "file": str(path),
         "started": first.get("utc"),
         "operator": first.get("operator"),
-        "plan": plan.get("title"),
+        "plan": plan.get("title", first.get("act")),
         "simulated": next((one["simulated"] for one in entries if one["simulated"] is not None), None),
         "zones": len(plan.get("zones", [])),
         "zones_done": sum(zone["state"] == "done" for zone in summary.get("zones", [])),

@@ -8,7 +8,8 @@ import click
 
 from penstroke.cli.app import App, PenCommand, current, open_pen
 from penstroke.cli.live import run_line, sample_object
-from penstroke.cli.output import LiveLine, emit, say, show
+from penstroke.cli.output import LiveLine, say, show
+from penstroke.cli.override import override_on_record
 from penstroke.cli.values import seconds
 from penstroke.cli.wish import Wish, held_object, wish_of, wish_options
 from penstroke.errors import Refused, Stopped
@@ -48,15 +49,20 @@ def command(ctx: click.Context, /, for_s: str, start: str, bench: str | None, **
                 code="bench-reason-needed",
                 hint="never on a patient: a treatment is done with `penstroke treat PLAN`",
             )
-        wish.apply(pen)
-        before = pen.status()
-        _announce(app, before, wish, length_s, bench, on_trigger=start == "trigger")
-        ended, moved_s = _needle(app, pen, before, length_s, on_trigger=start == "trigger")
-        strokes = pen.status().strokes - before.strokes
+        with override_on_record(app, pen, wish, "run"):
+            wish.apply(pen)
+            before = pen.status()
+            _announce(app, before, wish, length_s, bench, on_trigger=start == "trigger")
+            ended, moved_s = _needle(app, pen, before, length_s, on_trigger=start == "trigger")
+            strokes = pen.status().strokes - before.strokes
     if app.json:
-        emit({"event": "end", "ended": ended, "elapsed_s": round(moved_s, 3), "strokes": strokes})
+        app.emit({"event": "end", "ended": ended, "elapsed_s": round(moved_s, 3), "strokes": strokes})
     else:
-        show(f"ended ({_WORDS[ended]}): {moved_s:.1f} s, {strokes} strokes; motor off, needles retracted")
+        pen_word = " (simulated pen)" if app.simulated else ""
+        show(
+            f"ended ({_WORDS[ended]}): {moved_s:.1f} s, {strokes} strokes; "
+            f"motor off, needles retracted{pen_word}"
+        )
 
 
 _WORDS = {
@@ -71,7 +77,7 @@ def _announce(
 ) -> None:
     if app.json:
         begin = held_object(held.to_json(), wish)
-        emit(
+        app.emit(
             {
                 "event": "begin",
                 **begin,
@@ -90,7 +96,7 @@ def _announce(
 def _needle(app: App, pen: Pen, held: PenStatus, length_s: float, *, on_trigger: bool) -> tuple[str, float]:
     """Move the needles; why it ended, and for how long they moved."""
     depth_mm, rate_hz = (held.depth_um or 0) / 1000, (held.rate_dhz or 0) / 10
-    live = LiveLine()
+    live = LiveLine(app.mark)
     moved_s, last_s = 0.0, 0.0
     app.interrupts.check()
     try:
@@ -101,7 +107,7 @@ def _needle(app: App, pen: Pen, held: PenStatus, length_s: float, *, on_trigger:
                     moved_s += sample.elapsed_s - last_s
                 last_s = sample.elapsed_s
                 if app.json:
-                    emit(sample_object(sample, depth_mm=depth_mm, rate_hz=rate_hz))
+                    app.emit(sample_object(sample, depth_mm=depth_mm, rate_hz=rate_hz))
                 else:
                     left_s = length_s - moved_s
                     live.update(

@@ -8,7 +8,8 @@ import click
 
 from penstroke.cli.app import PenCommand, current, open_pen
 from penstroke.cli.commands.status import status_text
-from penstroke.cli.output import emit, show
+from penstroke.cli.output import show
+from penstroke.cli.override import override_on_record
 from penstroke.cli.wish import held_object, wish_of, wish_options
 
 
@@ -19,11 +20,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """Set zone, depth and rate, verify them by reading back, and show what the pen holds. Moves nothing."""
     app = current(ctx)
     wish = wish_of(given)
-    with open_pen(app) as pen:
+    with open_pen(app) as pen, override_on_record(app, pen, wish, "set"):
         wish.apply(pen)
         status = pen.status().to_json()
     if app.json:
-        emit(held_object(status, wish))
+        app.emit(held_object(status, wish))
     else:
-        wanted = ("zone", "depth ", "rate ", "depth limit", "rate range")
+        wanted = ("pen ", "zone", "depth ", "rate ", "depth limit", "rate range")
         show("\n".join(line for line in status_text(status).splitlines() if line.startswith(wanted)))

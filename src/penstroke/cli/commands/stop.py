@@ -8,10 +8,8 @@ import click
 
 from penstroke.cli.app import App, PenCommand, current, open_pen
 from penstroke.cli.output import emit, say, show
-from penstroke.errors import DeviceFault, LinkError, ProtocolError
-from penstroke.line import LIFT
-from penstroke_protocol.frames import encode_message
-from penstroke_protocol.messages import Stop
+from penstroke.errors import LIFT, DeviceFault, LinkError, ProtocolError
+from penstroke_protocol.bare_stop import BARE_STOP
 
 if TYPE_CHECKING:
     from penstroke.ports.control import StopReply
@@ -40,8 +38,9 @@ def command(ctx: click.Context) -> None:
         return
     port = app.open_port()
     try:
-        # STOP acts before any HELLO, so it leaves first: a pen that cannot be talked to still obeys it.
-        port.write_now(encode_message(Stop(), session=0, seq=0, epoch=0))
+        # STOP acts before any HELLO, so it leaves first: a pen that cannot be talked to still obeys it. Its
+        # bytes are known beforehand, so that it does not wait for the driver to be loaded either.
+        port.write_now(BARE_STOP)
         with open_pen(app, port=port) as pen:
             pen.stop()
             state = pen.status().state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +14,11 @@ from penstroke.cli.app import App, PenCommand, current, open_pen
 from penstroke.cli.commands.plan import check_against, plan_table, refusal, violation_object
 from penstroke.cli.errors import BY_OUR_OWN_STOP
 from penstroke.cli.live import run_line, sample_object
-from penstroke.cli.output import LiveLine, emit, minutes, say, show, table
+from penstroke.cli.output import LiveLine, minutes, say, show, table
 from penstroke.cli.prompt import ask
 from penstroke.errors import DeviceFault, PenError, RecordError, Stopped
 from penstroke.interrupts import Interrupted
-from penstroke.treatment.journal import FORMAT, Journal
+from penstroke.treatment.journal import FORMAT, Journal, new_path
 
 if TYPE_CHECKING:
     from penstroke.pen import Pen
@@ -53,7 +52,7 @@ def command(ctx: click.Context, plan: Path, yes: bool, operator: str | None, jou
     app = current(ctx)
     app.flags["operator"] = operator
     loaded = load_plan(plan)
-    path = journal or _new_path(app.config.journals, loaded.title)
+    path = journal or new_path(app.config.journals, loaded.title)
     with Journal(path, operator=str(app.config["operator"])) as written:
         written.write(
             "opened",
@@ -86,12 +85,6 @@ def _close(app: App, journal: Journal, *, ended: str, code: str) -> None:
     if not app.json:
         with suppress(Interrupted):
             show(f"journal: {journal.path}")
-
-
-def _new_path(folder: Path, title: str) -> Path:
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    name = "-".join("".join(sign if sign.isalnum() else " " for sign in title.lower()).split())[:40]
-    return folder / f"{stamp}-{name or 'plan'}.jsonl"
 
 
 def _treat(app: App, plan: TreatmentPlan, journal: Journal, *, yes: bool) -> bool:
@@ -135,7 +128,7 @@ def _needle(app: App, plan: TreatmentPlan, journal: Journal, pen: Pen, *, yes: b
     person = _Person(app, pen, yes=yes)
     person.overview(plan)
     needling = Needling(pen, plan, journal, person.confirm)
-    live = LiveLine()
+    live = LiveLine(app.mark)
     try:
         # Closed by hand: what a generator raises while it is thrown away unclosed, nobody hears.
         with closing(needling.run()) as steps:
@@ -221,13 +214,13 @@ def _tell(app: App, live: LiveLine, step: Step) -> None:
 
     if isinstance(step, Reading):
         if app.json:
-            emit(_reading_object(step))
+            app.emit(_reading_object(step))
         else:
             live.update(_reading_line(step), step.sample.elapsed_s)
     elif isinstance(step, PassBegins):
         live.end()
         if app.json:
-            emit(
+            app.emit(
                 {
                     "event": "pass",
                     "index": step.ahead.index,
@@ -249,13 +242,13 @@ def _tell(app: App, live: LiveLine, step: Step) -> None:
             )
     elif isinstance(step, Resting):
         if app.json:
-            emit({"event": "rest", "left_s": round(step.left_s, 3)})
+            app.emit({"event": "rest", "left_s": round(step.left_s, 3)})
         else:
             live.update(f"  the pen rests: {minutes(step.left_s)} left", -step.left_s)
     else:
         live.end()
         if app.json:
-            emit({"event": "zone", **asdict(step)})
+            app.emit({"event": "zone", **asdict(step)})
         else:
             say(f"  {step.zone}{f' {step.side}' if step.side else ''}: {step.state}, {step.strokes} strokes")
 
@@ -297,7 +290,7 @@ def _reading_line(reading: Reading) -> str:
 def _summary(app: App, needling: Needling, journal: Journal) -> None:
     results = needling.results
     if app.json:
-        emit(
+        app.emit(
             {
                 "event": "summary",
                 "finished": needling.finished,
@@ -321,3 +314,5 @@ def _summary(app: App, needling: Needling, journal: Journal) -> None:
         for result in results
     ]
     show(table(("", "zone", "state", "passes", "s", "strokes", "punctures/cm²"), rows))
+    if app.simulated:
+        show("on a simulated pen: nobody was treated")
