@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import struct
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from penstroke_protocol.errors import BadPayload
@@ -56,6 +57,8 @@ class Layout(NamedTuple):
     """The compiled form of a message's fields."""
 
     names: tuple[str, ...]
+    values: Callable[[object], tuple[Any, ...]]
+    """The values of a message's fields, in order."""
     wires: tuple[Wire, ...]
     packer: struct.Struct
     narrow: tuple[tuple[int, int, int], ...]
@@ -82,18 +85,26 @@ def layout_of(cls: type[Any]) -> Layout:
         if wire.kind != "text" and wire.range != _WIDTHS[wire.kind][1:]
     )
     texts = tuple(index for index, wire in enumerate(wires.values()) if wire.kind == "text")
-    return Layout(tuple(wires), tuple(wires.values()), struct.Struct("<" + code), narrow, texts)
+    packer = struct.Struct("<" + code)
+    return Layout(tuple(wires), _getter(tuple(wires)), tuple(wires.values()), packer, narrow, texts)
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
+    if len(names) > 1:
+        # Compiled, and a third of the time of a loop: telemetry is made a hundred times a second.
+        return attrgetter(*names)
+    return lambda message: tuple(getattr(message, name) for name in names)
 
 
 def pack(layout: Layout, message: object) -> bytes:
     """The payload bytes of a message. Raises `BadPayload` for a value outside its declared range."""
-    values = [getattr(message, name) for name in layout.names]
+    values = layout.values(message)
     try:
         for index, low, high in layout.narrow:
             if not low <= values[index] <= high:
                 raise BadPayload(_outside(layout, index, values[index]))
-        for index in layout.texts:
-            values[index] = _text_bytes(layout.names[index], values[index])
+        if layout.texts:
+            return layout.packer.pack(*_with_texts(layout, values, _text_bytes))
         return layout.packer.pack(*values)
     except (struct.error, TypeError, AttributeError):
         for index, wire in enumerate(layout.wires):
@@ -111,11 +122,15 @@ def unpack(layout: Layout, make: Callable[..., M], payload: bytes) -> M:
         if not low <= values[index] <= high:
             raise BadPayload(_outside(layout, index, values[index]))
     if layout.texts:
-        changed = list(values)
-        for index in layout.texts:
-            changed[index] = _text(layout.names[index], values[index])
-        return make(*changed)
+        return make(*_with_texts(layout, values, _text))
     return make(*values)
+
+
+def _with_texts(layout: Layout, values: tuple[Any, ...], convert: Callable[[str, Any], Any]) -> list[Any]:
+    changed = list(values)
+    for index in layout.texts:
+        changed[index] = convert(layout.names[index], values[index])
+    return changed
 
 
 def _legal(wire: Wire, value: object) -> bool:

@@ -65,10 +65,10 @@ def decode(encoded: bytes) -> Frame:
     body = raw[:-4]
     if crc32(body) != _CRC.unpack_from(raw, len(body))[0]:
         raise BadFrame("crc")
-    header = HEADER.unpack_from(body)
-    if header[0] not in _KINDS:
-        raise BadFrame("kind", str(header[0]))
-    return Frame._make((*header, body[HEADER.size :]))
+    kind, code, session, seq, epoch = HEADER.unpack_from(body)
+    if kind not in _KINDS:
+        raise BadFrame("kind", str(kind))
+    return Frame(kind, code, session, seq, epoch, body[HEADER.size :])
 
 
 def encode_message(message: Any, *, session: int, seq: int, epoch: int, code: int | None = None) -> bytes:
@@ -78,6 +78,7 @@ def encode_message(message: Any, *, session: int, seq: int, epoch: int, code: in
     return encode(spec.kind, spec.code if code is None else code, session, seq, epoch, payload)
 
 
+_BY_CODE: Final[dict[int, dict[int, type[Any]]]] = {Kind.REQUEST: REQUESTS, Kind.ANSWER: ANSWERS}
 _UNASKED: Final[dict[int, type[Any]]] = {
     Kind.REFUSAL: Refusal,
     Kind.BEAT: Beat,
@@ -89,11 +90,8 @@ _UNASKED: Final[dict[int, type[Any]]] = {
 
 def message_class(frame: Frame) -> type[Any] | None:
     """The class of the message in a frame; None for a code that this version does not know."""
-    if frame.kind == Kind.REQUEST:
-        return REQUESTS.get(frame.code)
-    if frame.kind == Kind.ANSWER:
-        return ANSWERS.get(frame.code)
-    return _UNASKED.get(frame.kind)
+    by_code = _BY_CODE.get(frame.kind)
+    return _UNASKED.get(frame.kind) if by_code is None else by_code.get(frame.code)
 
 
 def decode_message(cls: type[Any], payload: bytes) -> Any:
