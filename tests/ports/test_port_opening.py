@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import importlib.metadata
 import os
 import pwd
 import socket
@@ -278,7 +279,9 @@ def imaginary_simulator(mocker: MockerFixture) -> None:
         EntryPoint("nightmare", f"{__name__}:refusing", "penstroke.virtual_ports"),
     ]
     mocker.patch.object(
-        opening, "entry_points", lambda group, name: [p for p in points if (p.group, p.name) == (group, name)]
+        importlib.metadata,
+        "entry_points",
+        lambda group, name: [p for p in points if (p.group, p.name) == (group, name)],
     )
 
 
@@ -314,7 +317,9 @@ def test_a_simulators_cut_cable_is_link_lost() -> None:
 
 def test_handlers_of_other_packages_reach_pyserial(mocker: MockerFixture) -> None:
     point = EntryPoint("sim", "some_simulator.handlers", "penstroke.pyserial_handlers")
-    mocker.patch.object(serial_port, "entry_points", lambda group: [point] if group == point.group else [])
+    mocker.patch.object(
+        importlib.metadata, "entry_points", lambda group: [point] if group == point.group else []
+    )
     packages = mocker.patch.object(serial, "protocol_handler_packages", ["serial.urlhandler"])
     for _ in range(2):
         open_port("loop://").close()

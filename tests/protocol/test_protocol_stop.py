@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from linkpair import IDENTITY, LinkPair, MakePair, Wire
 
 from penstroke_protocol import messages as m
+from penstroke_protocol.bare_stop import BARE_STOP
 from penstroke_protocol.device_link import DeviceLink, StopReceived
 from penstroke_protocol.fields import pack
 from penstroke_protocol.frames import Receiver, decode_message, encode, encode_message
@@ -17,6 +18,10 @@ from penstroke_protocol.host_link import Answered, RequestRefused, StopAnswered
 from penstroke_protocol.link import MS
 
 U16 = st.integers(0, 65535)
+
+
+def test_the_bare_stop_is_the_stop_that_frames_make() -> None:
+    assert encode_message(m.Stop(), session=0, seq=0, epoch=0) == BARE_STOP
 
 
 @pytest.mark.req("R-7.1", "S-12")

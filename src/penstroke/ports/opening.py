@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -79,6 +78,8 @@ def _open_url(url: str) -> BarePort:
 
 
 def _open_virtual(scheme: str, url: str) -> BarePort:
+    from importlib.metadata import entry_points  # on use: a STOP must not wait for it
+
     for point in entry_points(group=_VIRTUAL_PORTS, name=scheme):
         try:
             return VirtualPort(point.load()(url), url)

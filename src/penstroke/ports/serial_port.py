@@ -13,7 +13,6 @@ import socket
 import termios
 import time
 from contextlib import ExitStack, suppress
-from importlib.metadata import entry_points
 from typing import Final
 
 import serial
@@ -194,6 +193,8 @@ def _share(fd: int) -> None:
 
 
 def _add_handlers() -> None:
+    from importlib.metadata import entry_points  # on use: a STOP must not wait for it
+
     for point in entry_points(group=_HANDLERS):
         if point.value not in serial.protocol_handler_packages:
             serial.protocol_handler_packages.append(point.value)
