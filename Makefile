@@ -62,7 +62,7 @@ $(BENCH_READY): bench/constraints.txt $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r bench/constraints.txt \
 	  && touch $@ || echo "the packages to compare with cannot be had here; their rows are left out" >&2
 
-bench: $(BENCH_READY) ## docs/benchmarks.md: the figures, beside those of other libraries; on a quiet machine, 10 minutes
+bench: $(BENCH_READY) ## docs/benchmarks.md: the figures, beside those of other libraries; needs a quiet machine and 4 minutes
 	$(BIN)/python -m bench
 
 bench-small: $(BENCH_READY) ## the benchmarks in a size that only shows that they run

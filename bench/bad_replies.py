@@ -196,10 +196,11 @@ def _their_stream(count: int, plain: bool) -> tuple[int, int, int]:
 
     near, far = common.MAVLink(None, srcSystem=1, srcComponent=1), common.MAVLink(None)
     far.robust_parsing = True
-    voltage = 0x1111 if plain else START_BYTE * 0x0101
+    short = (0x11 if plain else START_BYTE) * 0x0101
+    long = short * 0x10001
 
     def values(number: int) -> tuple[int, ...]:
-        return (number, 0x7FFFFF, 0x7FFFFF, 500, voltage, 210, 87, 0, 0, 1, 2, 3, 4)
+        return (number, long, long, short, short, 210, 87, short, short, short, short, short, short)
 
     frames = [bytes(near.sys_status_encode(*values(number)).pack(near)) for number in range(count)]
     stream, intact = _damage(frames)
@@ -209,6 +210,6 @@ def _their_stream(count: int, plain: bool) -> tuple[int, int, int]:
         for got in far.parse_buffer(stream[at : at + CHUNK]) or []:
             if got.get_type() == "SYS_STATUS":
                 number = got.onboard_control_sensors_present
-                wrong += got.voltage_battery != voltage or number >= count
+                wrong += got.voltage_battery != short or number >= count
                 found.add(number)
     return len(intact), len(intact - found), wrong
