@@ -26,6 +26,7 @@ FLOOR = "two bare processes, write and read"
 LINE = "`Line.ask(SetDepth)`, bare responder"
 PEN_BARE = "`Pen.set_depth`, bare responder"
 PEN = "`Pen.set_depth`, simulated pen"
+VERDICT = "`check_depth` alone, no line"
 MAVLINK = "pymavlink, PARAM_SET → PARAM_VALUE, bare responder"
 MODBUS_ASYNC = "pymodbus, asynchronous, write register, bare responder"
 MODBUS_BLOCKING = "pymodbus, blocking, write register, bare responder"
@@ -46,7 +47,11 @@ def measure(size: Size) -> list[Section]:
             socket_pair,
             "Round trip of a command, socket pair",
             "A Unix socket pair, both ends on one processor: nothing is measured but software. The "
-            "references have bare far ends that answer with bytes made beforehand, as has the floor.",
+            "references have bare far ends that answer with bytes made beforehand, as has the floor. They "
+            "only pass a value on; `Pen.set_depth` also takes a fresh look at the line, has the verdict of "
+            "the safety layer (`check_depth`, told alone, too), decodes its own bytes for the gate, and "
+            "compares what the pen read back. The less a system needs to hand over between two processes, "
+            "the larger a multiple of that the same software is: read the microseconds as well.",
             LIMITS,
         ),
         _section(
@@ -69,6 +74,7 @@ def _section(size: Size, opener: Opener, title: str, text: str, limits: dict[str
             LINE: stack.enter_context(_line(opener)),
             PEN_BARE: stack.enter_context(_pen(opener, "pen", str(DEPTH_UM), TABLE)),
             PEN: stack.enter_context(_pen(opener, "simulated")),
+            VERDICT: stack.enter_context(_verdict()),
         }
         for name, package, make, far_end in (
             (MAVLINK, "pymavlink", references.pymavlink, lambda: ("fixed", references.mavlink_reply().hex())),
@@ -139,6 +145,13 @@ def _line(opener: Opener) -> Iterator[Subject]:
             yield lambda: line.ask(request)
         finally:
             port.close()
+
+
+@contextmanager
+def _verdict() -> Iterator[Subject]:
+    with connect("sim://pen?seed=7&clock=virtual") as pen:
+        pen.select_zone("forehead")
+        yield lambda: pen.check_depth(mm=DEPTH_UM / 1000)
 
 
 @contextmanager
