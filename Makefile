@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 T ?=
 
-.PHONY: help setup demo test test-optimised lint format generate lock check planted picture bench bench-small clean
+.PHONY: help setup demo test test-optimised lint format generate lock check planted picture bench bench-small campaign clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,11 @@ bench: $(BENCH_READY) ## docs/benchmarks.md: the figures, beside those of other 
 
 bench-small: $(BENCH_READY) ## the benchmarks in a size that only shows that they run
 	$(BIN)/python -m bench --small
+
+# Some hours with its soak; a part alone: .venv/bin/python -m campaign PART --seed N --size full
+CAMPAIGN_SEED ?= 1
+campaign: $(READY) ## docs/safety/campaign.md: the safety campaign with its full numbers
+	$(BIN)/python -m campaign --size full --seed $(CAMPAIGN_SEED) --report docs/safety/campaign.md
 
 lock: ## constraints.txt anew, from the newest versions that pyproject.toml permits
 	@PYTHON="$(PYTHON)" bash scripts/lock.sh

@@ -1,0 +1,68 @@
+"""`python -m campaign [PART …] [--seed N] [--size full|check|small] [--report FILE]`: the safety campaign.
+
+Before each part a self-check: with something broken on purpose the part must report failures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+from campaign.orders import SIZES, Order, Section
+from campaign.page import page
+
+PARTS = ("deadlines_virtual",)
+
+
+def run_part(part: str, order: Order) -> list[Section]:
+    """One part, after its self-check. Raises `LookupError` for a part that reports no planted failure."""
+    module = import_module(f"campaign.{part}")
+    if not order.planted:
+        blind = [s.title for s in module.run(Order("small", order.seed, planted=True)) if not s.failed]
+        if blind:
+            raise LookupError(f"{part} cannot fail: nothing was found wrong with a planted defect in {blind}")
+    sections: list[Section] = module.run(order)
+    return sections
+
+
+def main(args: list[str]) -> int:
+    """0 when nothing failed, 1 when something did."""
+    parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; default all")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same runs (default 1)")
+    parser.add_argument("--size", choices=SIZES, default="check")
+    parser.add_argument("--report", type=Path, help="write the report to this file")
+    given = parser.parse_args(args)
+    unknown = sorted(set(given.parts) - set(PARTS))
+    if unknown:
+        parser.error(f"there is no part {', '.join(unknown)}")
+    if not __debug__:
+        parser.error("some parts judge by assertions of the tests: run it without -O")
+    order = Order(given.size, given.seed)
+    sections: list[tuple[str, float, Section]] = []
+    failed = False
+    for part in given.parts or PARTS:
+        begun = time.monotonic()
+        print(f"{part} (--seed {order.seed} --size {order.size}) …", file=sys.stderr, flush=True)
+        try:
+            found = run_part(part, order)
+        except LookupError as blind:
+            found = [Section(part, "", ("self-check",), failed=1, failures=[str(blind)])]
+        took_s = time.monotonic() - begun
+        for section in found:
+            failed = failed or section.failed > 0
+            sections.append((part, took_s, section))
+            print(f"  {section.title}: {section.ran:,} run, {section.failed:,} failed", file=sys.stderr)
+        print(f"  {took_s:.1f} s", file=sys.stderr, flush=True)
+    text = page(sections, order)
+    print(text, end="")
+    if given.report is not None:
+        given.report.write_text(text, encoding="utf-8")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
