@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,11 @@ import pytest
 from penstroke.errors import DeviceFault, LinkTimeout, Refused
 from penstroke.pen import Pen
 from penstroke.ports.opening import adopt
+from penstroke.safety import ClinicProfile
+from penstroke_protocol import host_link
+from penstroke_protocol.frames import encode_message
+from penstroke_protocol.messages import SelectZone, SetDepth, SetRate
+from penstroke_sim import report, requests
 from penstroke_sim.inprocess import VirtualPort, open_virtual
 
 
@@ -26,6 +32,10 @@ class Meddled(VirtualPort):
         self.loses_writes = False
         self.chatters = False
         self.before_read: Callable[[], None] | None = None
+        self.ends_ns = 3600 * 10**9
+        """A loop that goes on for ever fails here, as one does in which no time passes; it need not hang."""
+        self._last_read_ns = -1
+        self._reads_now = 0
 
     def write(self, data: bytes) -> None:
         if not self.loses_writes:
@@ -35,11 +45,29 @@ class Meddled(VirtualPort):
         if self.before_read is not None:
             hook, self.before_read = self.before_read, None
             hook()
+        self._reads_now = self._reads_now + 1 if self.world.now_ns == self._last_read_ns else 0
+        self._last_read_ns = self.world.now_ns
+        if self.world.now_ns > self.ends_ns or self._reads_now > 1000:
+            raise AssertionError("this should have ended by itself long ago")
         data = super().read(max_bytes, timeout_ns)
         return data + b"\x01\x00" if self.chatters else data
 
     def last(self, event: str) -> dict[str, Any]:
         return [entry for entry in self.journal.entries if entry["event"] == event][-1]
+
+
+def does_otherwise(
+    monkeypatch: pytest.MonkeyPatch, request: type[Any], change: Callable[[Any], None]
+) -> None:
+    """The pen carries the request out, then holds something else, and says so."""
+    act = requests.ACTS[request]
+
+    def otherwise(firmware: Any, message: Any, now_ns: int) -> Any:
+        act(firmware, message, now_ns)
+        change(firmware)
+        return report.settings(firmware, now_ns)
+
+    monkeypatch.setitem(requests.ACTS, request, otherwise)
 
 
 @pytest.fixture
@@ -146,3 +174,146 @@ def test_a_cartridge_whose_date_is_none_moves_no_needle(port: Meddled, expiry: i
             pen.needling(longest_s=1).__enter__()
         assert error.value.code == "cartridge-expired"
     assert not [entry for entry in port.journal.entries if entry["event"] == "motor"]
+
+
+# -- what the pen holds is not what it was told --------------------------------------------------------------
+
+
+@pytest.mark.req("S-04")
+@pytest.mark.parametrize(
+    ("request_", "attribute", "value"),
+    [(SelectZone, "side", 2), (SelectZone, "zone", 9), (SetRate, "rate_dhz", 1500), (SetRate, "side", 2)],
+)
+def test_a_setting_that_reads_back_otherwise_is_found(
+    port: Meddled, monkeypatch: pytest.MonkeyPatch, request_: type[Any], attribute: str, value: int
+) -> None:
+    does_otherwise(monkeypatch, request_, lambda firmware: setattr(firmware, attribute, value))
+    with pytest.raises(DeviceFault) as error, Pen(adopt(port), nonce=1, treatment=9) as pen:
+        pen.select_zone("cheek", side="left")
+        assert request_ is SetRate, "found at once, not by the setting after it"
+        pen.set_rate(hz=110)
+    assert error.value.code == "disagreement"
+
+
+@pytest.mark.req("S-04", "S-11")
+@pytest.mark.parametrize(("attribute", "value"), [("side", 2), ("depth_um", 850), ("rate_dhz", 1000)])
+def test_a_setting_that_changed_by_itself_is_found_before_the_press(
+    port: Meddled, attribute: str, value: int
+) -> None:
+    """A run with less depth or another rate is within every limit, and still not the one that was set."""
+    with set_up(port) as pen:
+        setattr(port.world.firmware, attribute, value)
+        with pytest.raises(DeviceFault) as error:
+            pen.needling(longest_s=1).__enter__()
+        assert error.value.code == "disagreement"
+    assert not [entry for entry in port.journal.entries if entry["event"] == "motor"]
+
+
+@pytest.mark.req("S-04", "S-06")
+def test_a_frame_that_says_something_else_never_leaves(
+    port: Meddled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of the encoder is found in the very bytes, before they are written."""
+
+    def wrong(message: Any, **header: Any) -> bytes:
+        return encode_message(SetDepth(950) if isinstance(message, SetDepth) else message, **header)
+
+    with set_up(port) as pen:
+        monkeypatch.setattr(host_link, "encode_message", wrong)
+        with pytest.raises(RuntimeError, match="950"):
+            pen.set_depth(mm=0.3)
+        assert pen.status().depth_um == 900
+
+
+@pytest.mark.req("S-19")
+def test_the_clinics_rates_hold_for_a_setting(port: Meddled) -> None:
+    clinic = ClinicProfile(name="ours", rate_max_dhz=1000)
+    with Pen(adopt(port), nonce=1, treatment=9, clinic=clinic) as pen:
+        pen.select_zone("cheek", side="left")
+        with pytest.raises(Refused, match="clinic"):
+            pen.set_rate(hz=110)
+        pen.set_rate(hz=100)
+
+
+# -- what the pen tells while it is ready or moves -----------------------------------------------------------
+
+
+@pytest.mark.req("S-10")
+def test_a_motor_that_turns_though_nothing_was_started_is_found(port: Meddled) -> None:
+    with (
+        set_up(port) as pen,
+        pytest.raises(DeviceFault, match="nothing was started"),
+        pen.needling(longest_s=20, trigger=True) as strokes,
+    ):
+        next(strokes)
+        port.world.body.driven = True
+        port.ends_ns = port.world.now_ns + 10**9
+        list(strokes)
+
+
+@pytest.mark.req("S-10")
+def test_a_pen_that_falls_silent_while_it_is_ready_is_stopped(port: Meddled) -> None:
+    """Its own trigger could start the needles, and nobody would see it."""
+    with (
+        set_up(port) as pen,
+        pytest.raises(LinkTimeout, match="no valid telemetry"),
+        pen.needling(longest_s=20, trigger=True) as strokes,
+    ):
+        next(strokes)
+        port.inject("silent")
+        port.ends_ns = port.world.now_ns + 10**9
+        list(strokes)
+
+
+@pytest.mark.req("S-19")
+def test_every_reading_is_judged_and_not_only_the_newest(port: Meddled) -> None:
+    """A loop that comes a little late finds several readings; one that was too deep must not pass unseen."""
+    with (
+        set_up(port) as pen,
+        pytest.raises(DeviceFault, match=r"1\.50 mm"),
+        pen.needling(longest_s=20) as strokes,
+    ):
+        for sample in strokes:
+            if sample.elapsed_s > 1:
+                break
+        good = pen._line.telemetry
+        assert good is not None
+        for later_ms, depth_um in ((1, 1500), (2, 900)):
+            told = replace(
+                good.telemetry, time_ms=good.telemetry.time_ms + later_ms, measured_depth_um=depth_um
+            )
+            pen._line.fresh.append(replace(good, telemetry=told))
+        next(strokes)
+
+
+class Asker:
+    """Another program that asks this one, which holds the port, to stop the pen."""
+
+    ask = "stop"
+
+    def __init__(self, port: Meddled) -> None:
+        self.port = port
+        self.asked = False
+        self.answers: list[tuple[bool, bool]] = []
+
+    def poll(self) -> list[Asker]:
+        first, self.asked = not self.asked, True
+        return [self] if first else []
+
+    def answer(self, *, stopped: bool, state: str, message: str = "") -> None:
+        self.answers.append((stopped, self.port.last("needles")["extended"]))
+
+
+@pytest.mark.req("S-12")
+@pytest.mark.parametrize("jammed", [False, True])
+def test_another_program_is_told_of_a_stop_only_when_the_needles_are_in(port: Meddled, jammed: bool) -> None:
+    asker = Asker(port)
+    with suppress(DeviceFault), set_up(port) as pen, pen.needling(longest_s=20) as strokes:
+        for sample in strokes:
+            if sample.elapsed_s > 1:
+                break
+        if jammed:
+            port.inject("actuator-jam")
+        pen._line.port.control = asker  # type: ignore[assignment]
+        pen.pump(0.3)
+    assert asker.answers == [(not jammed, jammed)]
