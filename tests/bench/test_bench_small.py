@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -43,14 +44,16 @@ REFERENCES = {
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The rows of each table of a small run, by its heading."""
     page = tmp_path_factory.mktemp("bench") / "page.md"
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--small", "--out", str(page)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONWARNINGS": "default"},
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-    )
+    # Before the home of each test is made; with a short name, for the sockets in it.
+    with tempfile.TemporaryDirectory(prefix="pen-") as home:
+        done = subprocess.run(
+            [sys.executable, "-m", "bench", "--small", "--out", str(page)],
+            cwd=ROOT,
+            env={**os.environ, "HOME": home, "PENSTROKE_RUNTIME_DIR": f"{home}/run"},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+        )
     assert done.returncode == 0, done.stderr
     found: dict[str, list[str]] = {}
     for part in re.split(r"^## ", page.read_text(encoding="utf-8"), flags=re.M)[1:]:
