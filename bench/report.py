@@ -61,7 +61,7 @@ class Section:
         """The section as a page has it."""
         lines = [f"## {self.title}", "", self.text, "", _row(self.header), _row(["---"] * len(self.header))]
         lines += [_row(row) for row in self.rows]
-        lines += [""] + [f"- not measured: {reason}" for reason in self.skipped]
+        lines += [""] + [f"- not measured: {reason}" for reason in dict.fromkeys(self.skipped)]
         lines += [""] * bool(self.skipped)
         return "\n".join(
             [*lines, f"Load average: {self.load_before:.2f} before, {self.load_after:.2f} after."]
