@@ -55,6 +55,12 @@ def test_there_are_planted_bugs_on_both_ends_and_between() -> None:
     assert sum(len(found) for found in by_part.values()) == len(ALL)
 
 
+def test_every_requirement_in_force_has_a_planted_bug_that_breaks_it() -> None:
+    """A number on a test proves nothing; that a test with this number found something does."""
+    in_force = {one["id"] for one in TRACE["requirement"] if one["status"] == "in force"}
+    assert in_force - {one for planted in ALL for one in planted.breaks} == set()
+
+
 # -- a few, for real ----------------------------------------------------------------------------------------
 
 

@@ -123,3 +123,13 @@ def test_an_override_leaves_the_clinics_limit_where_it_is(by_zone: bool) -> None
     assert isinstance(under, DepthLimit)
     assert (without.limit_um, under.limit_um) == (CHEEK.hard_ceiling_um, 900)
     assert under.bound_by == LimitSource.CLINIC
+
+
+@pytest.mark.req("S-02")
+@pytest.mark.parametrize(("zone_um", "all_um"), [(600, 900), (900, 600)])
+def test_of_the_clinics_two_limits_the_tighter_counts(zone_um: int, all_um: int) -> None:
+    """A ceiling for one zone is one limit more, never one in the place of another."""
+    clinic = ClinicProfile("ours", ceilings_um={"cheek": zone_um}, depth_max_um=all_um)
+    limit = depth_limit(replace(at_limit(LimitSource.ZONE, 0), clinic=clinic))
+    assert isinstance(limit, DepthLimit)
+    assert (limit.limit_um, limit.bound_by) == (600, LimitSource.CLINIC)
