@@ -14,7 +14,11 @@ from pathlib import Path
 from campaign.orders import SIZES, Order, Section
 from campaign.page import page
 
-PARTS = ("deadlines_virtual",)
+PARTS = (
+    "deadlines_virtual",
+    "damaged_frames",
+    "flips",
+)
 
 
 def run_part(part: str, order: Order) -> list[Section]:
