@@ -18,6 +18,7 @@ PARTS = (
     "deadlines_virtual",
     "damaged_frames",
     "flips",
+    "lossy_worlds",
 )
 
 

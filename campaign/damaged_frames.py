@@ -14,10 +14,10 @@ from penstroke_protocol.frames import Frame, decode, encode_message
 from penstroke_protocol.host_link import Answered
 from penstroke_protocol.zone_table import ZONE_DIGEST
 
-TEXT = """Every frame was damaged for real (what came out as it went in is not counted). *Whole*: the damage
-left an intact frame in the bytes, which then must be taken for what it is. *Wrong*: a frame was taken that nobody
-sent, something happened in the pen or the host that nobody asked for, or the intact frame that followed was
-lost."""
+TEXT = """Every frame was damaged for real: what came out as it went in is not counted. *Whole*: the damage
+left an intact frame in the bytes, which then must be taken for what it is. *Wrong*: a frame was taken that
+nobody sent, something happened in the pen or the host that nobody asked for, or the intact frame that
+followed was lost."""
 HEADER = ("damage", "frames", "whole", "wrong")
 _GOOD = encode_message(m.SetDepth(900), session=3, seq=4, epoch=5)
 _GOOD_FRAME = decode(_GOOD[1:-1])
