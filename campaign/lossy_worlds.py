@@ -76,7 +76,7 @@ class _World:
         host, rng = self.host, self.rng
         turns, way = rng.randrange(1, 30), rng.randrange(3)
         if rng.random() < 0.6:
-            # Else few presses come through; the loss begins somewhere between the press and the first strokes.
+            # Else few presses come through; the loss begins between the press and the first strokes.
             host.world.inject("drop", off=True)
             at_ns = host.world.now_ns + rng.randrange(20 * MS, 120 * MS)
             host.port.ring_at(at_ns, lambda: host.world.inject("drop", probability=LOSS))

@@ -1,0 +1,236 @@
+"""Deadlines with real processes on a real pseudo-terminal: hosts killed, frozen and thawed, asked to stop.
+
+Judged on the pen's own clock, from the journal of the simulator's process. What the wall clock says, from the
+act of this process on, is shown beside it and judged for a stop only, at a size above the smallest: on a
+machine that is busy with other things it is not the pen's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from campaign.hosts import ROOT, from_tests
+from campaign.orders import Order, Section, percentile
+from campaign.timing import HEADER, Trigger, first
+from penstroke.ports.control import ask_stop
+
+TEXT = """Hosts in processes of their own, at a `penstroke-sim` in another, over a pseudo-terminal; the act
+comes at a random instant of a run. From the last valid beat (by the pen's clock), or for a stop from the act
+of the other process (by the wall clock of both). *From the act* in the second table is wall time, machine
+included."""
+PATIENCE_S = 30.0
+Found = tuple[float, float | None, float]
+"""Milliseconds to drive cut and to needles in, from what counts; and to drive cut from the act."""
+
+
+def run(order: Order) -> list[Section]:
+    """All rows."""
+    section = Section("Deadlines with real processes", TEXT, HEADER)
+    walls = Section(
+        "The same, from the act, by the wall clock",
+        "The same runs; not judged.",
+        ("act", "p50", "p99", "max"),
+    )
+    runs = order.count(full=200, check=20, small=1)
+    rows: list[tuple[Trigger, Callable[[Random, Any], Found]]] = [
+        (Trigger("host killed (SIGKILL)", 305, 350), _killed),
+        (Trigger("host frozen (SIGSTOP), thawed later", 305, 350), _frozen),
+        (Trigger("STOP asked from another process", 50, 100), _asked),
+        (Trigger("cable cut", 305, 350), _cut),
+    ]
+    for trigger, once in rows[:1] if order.planted else rows:
+        before, wall_ms = section.failed, list[float]()
+        with _served(order, trigger.name) as served:
+            for number in range(runs):
+                rng = order.rng("deadlines_real", trigger.name, number)
+                try:
+                    cut, home, from_act = once(rng, served)
+                except LookupError as missing:
+                    section.ran += 1
+                    section.fail(f"{trigger.name}, run {number}: {missing}")
+                    continue
+                wall_ms.append(from_act)
+                if once is _asked and order.size == "small" and not order.planted:
+                    # The wall clock of a test machine proves nothing; that it was stopped does.
+                    cut, home = min(cut, trigger.cut_ms), None
+                trigger.judge(section, order, number, cut, home)
+        trigger.finish(section, before)
+        if wall_ms:
+            figures = [percentile(wall_ms, 50), percentile(wall_ms, 99), max(wall_ms)]
+            walls.rows.append((trigger.name, *(f"{figure:.0f} ms" for figure in figures)))
+    return [section, walls]
+
+
+@contextmanager
+def _served(order: Order, name: str) -> Iterator[Any]:
+    """A simulated pen in its own process, its port, lock and journal in a folder of their own."""
+    with tempfile.TemporaryDirectory(prefix="pen-") as folder:
+        before = os.environ.get("PENSTROKE_RUNTIME_DIR")
+        os.environ["PENSTROKE_RUNTIME_DIR"] = f"{folder}/run"
+        seed = order.rng("deadlines_real", name).getrandbits(16)
+        served = from_tests("served").Served(
+            Path(folder), "--seed", str(seed), "--pty", "--link", f"{folder}/pen", *_cuts(order, name, folder)
+        )
+        try:
+            yield served
+        finally:
+            served.close()
+            if before is None:
+                del os.environ["PENSTROKE_RUNTIME_DIR"]
+            else:
+                os.environ["PENSTROKE_RUNTIME_DIR"] = before
+
+
+class _Host:
+    """A host process whose needles move."""
+
+    def __init__(self, served: Any) -> None:
+        self.entries_before = len(_journal(served))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "campaign.real_host", served.port],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if not _line(self.process):
+            self.end()
+            raise LookupError("the host did not come to move needles")
+
+    def end(self) -> None:
+        """Whatever it does, it is gone."""
+        self.process.kill()
+        self.process.communicate()
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    if process.stdout is None:
+        return ""
+    ready, _, _ = select.select([process.stdout], [], [], PATIENCE_S)
+    return process.stdout.readline() if ready else ""
+
+
+def _journal(served: Any) -> list[dict[str, Any]]:
+    lines = served.journal_path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _await(served: Any, after: int, event: str, **fields: object) -> list[dict[str, Any]]:
+    """The journal from entry `after` on, once it holds such an entry; `LookupError` if it never does."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        entries = _journal(served)[after:]
+        if first(entries, event, 0, **fields) is not None:
+            return entries
+        time.sleep(0.02)
+    raise LookupError(f"no {event} {fields} in the journal")
+
+
+def _by_lease(served: Any, after: int, act_s: float) -> Found:
+    """The lease ended it: drive cut and retracted, from the last valid beat; nothing moves after it."""
+    _await(served, after, "motor", on=False)
+    entries = _await(served, after, "needles", extended=False)
+    lapses = [e for e in entries if e["event"] == "lease" and e["what"] == "lapsed"]
+    off = next(e for e in entries if e["event"] == "motor" and not e["on"])
+    home_s = first(entries, "needles", off["t"], extended=False)
+    if not lapses or home_s is None:
+        raise LookupError(f"the lease did not end it but {off['reason']}")
+    renewed_s = lapses[0]["renewed_t"]
+    return (off["t"] - renewed_s) * 1000, (home_s - renewed_s) * 1000, (off["wall"] - act_s) * 1000
+
+
+def _killed(rng: Random, served: Any) -> Found:
+    host = _Host(served)
+    try:
+        time.sleep(rng.uniform(0, 0.4))
+        act_s = time.time()
+        os.kill(host.process.pid, signal.SIGKILL)
+        return _by_lease(served, host.entries_before, act_s)
+    finally:
+        host.end()
+
+
+def _frozen(rng: Random, served: Any) -> Found:
+    host = _Host(served)
+    try:
+        time.sleep(rng.uniform(0, 0.4))
+        act_s = time.time()
+        os.kill(host.process.pid, signal.SIGSTOP)
+        # Longer than the lease, and the old nonces that a thawed host may still send.
+        time.sleep(rng.uniform(0.4, 1.5))
+        os.kill(host.process.pid, signal.SIGCONT)
+        found = _by_lease(served, host.entries_before, act_s)
+        host.process.communicate(timeout=PATIENCE_S)
+        ons = [e for e in _journal(served)[host.entries_before :] if e["event"] == "motor" and e["on"]]
+        if len(ons) != 1:
+            raise LookupError("needles moved again after the host was thawed")
+        return found
+    finally:
+        host.end()
+
+
+def _asked(rng: Random, served: Any) -> Found:
+    host = _Host(served)
+    try:
+        time.sleep(rng.uniform(0, 0.4))
+        act_s = time.time()
+        reply = ask_stop(served.port, timeout_s=PATIENCE_S)
+        if reply is None or not reply.stopped:
+            raise LookupError(f"the holder of the port did not stop it: {reply}")
+        entries = _await(served, host.entries_before, "needles", extended=False)
+        off = next(e for e in entries if e["event"] == "motor" and not e["on"])
+        home = next(e for e in entries if e["event"] == "needles" and not e["extended"])
+        cut_ms = (off["wall"] - act_s) * 1000
+        host.process.communicate(timeout=PATIENCE_S)
+        return cut_ms, (home["wall"] - act_s) * 1000, cut_ms
+    finally:
+        host.end()
+
+
+def _cuts(order: Order, name: str, folder: str) -> list[str]:
+    """For the cable only: it is cut and plugged again and again, at instants of the pen's own clock."""
+    if name != "cable cut":
+        return []
+    rng = order.rng("deadlines_real", "cuts")
+    at_s, lines = 2.0, ["timeline:"]
+    for _ in range(4000):
+        at_s += rng.uniform(1.6, 2.6)
+        lines += [f"- {{at: {at_s:.3f}, inject: cut}}", f"- {{at: {at_s + 0.8:.3f}, inject: cut, off: true}}"]
+        at_s += 0.8
+    scenario = Path(folder) / "cuts.yaml"
+    scenario.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ["--scenario", str(scenario)]
+
+
+def _cut(rng: Random, served: Any) -> Found:
+    """A host that starts whenever the cable is whole; a cut that came before its needles moved is no run."""
+    link = served.journal_path.parent / "pen"
+    for _ in range(20):
+        served.port = str(link)
+        try:
+            host = _Host(served)
+        except LookupError:
+            continue
+        try:
+            entries = _await(served, host.entries_before, "motor", on=True)
+            entries = _await(served, host.entries_before, "motor", on=False)
+            start_s = next(e["t"] for e in entries if e["event"] == "motor" and e["on"])
+            cut = [e for e in entries if e["event"] == "inject" and e["t"] > start_s and not e["params"]]
+            if not cut:
+                raise LookupError("something else stopped it")
+            return _by_lease(served, host.entries_before, cut[0]["wall"])
+        finally:
+            host.end()
+    raise LookupError("no host could connect between two cuts")
