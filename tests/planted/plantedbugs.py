@@ -182,8 +182,10 @@ def prove(
         return outcome("error", f"its tests could not be run with the bug: {_last(code, said)}")
     also: tuple[str, ...] = ()
     if all_tests:
-        _, everything = run_tests(copy, QUICK_SUITE, QUICK_SUITE_S)
+        ended, everything = run_tests(copy, QUICK_SUITE, QUICK_SUITE_S)
         also = tuple(sorted(set(_FAILED.findall(everything)) - set(planted.caught_by)))
+        if ended not in (0, _TESTS_FAILED):
+            also += (f"(the quick suite did not run to its end: {_last(ended, everything)})",)
     if missed:
         return outcome("NOT CAUGHT", f"passed with the bug: {', '.join(missed)}", also)
     return outcome("caught", "", also)
