@@ -20,6 +20,10 @@ PARTS = (
     "damaged_frames",
     "flips",
     "lossy_worlds",
+    "line_cuts",
+    "stateful",
+    "stops",
+    "wall_clock",
 )
 
 
