@@ -24,6 +24,8 @@ PARTS = (
     "stateful",
     "stops",
     "wall_clock",
+    "bad_files",
+    "soak",
 )
 
 
