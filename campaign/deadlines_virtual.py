@@ -13,8 +13,9 @@ from campaign.timing import HEADER, Trigger, first
 from penstroke.errors import PenError
 from penstroke.strokes import Strokes
 from penstroke_protocol.messages import Release, Stop
-from penstroke_sim.body import DEPTH_NOISE_UM
-from penstroke_sim.trips import DEPTH_MARGIN_UM
+from penstroke_sim.body import DEPTH_NOISE_UM, STALL_NS
+from penstroke_sim.core import RAMP_NS
+from penstroke_sim.trips import DEPTH_MARGIN_UM, RATE_WINDOW_PCT
 
 TITLE = "Deadlines in virtual time"
 TEXT = """From the last valid beat (by when its bytes had arrived, or by the pen's own word, whichever was
@@ -42,6 +43,9 @@ def run(order: Order) -> list[Section]:
                 continue
             row.judge(section, order, number, cut, home)
         row.finish(section, before)
+        if order.planted and section.failed == before:
+            # One row that sees nothing makes the whole part blind.
+            return [Section(f"{TITLE}: {row.name}", TEXT, HEADER, ran=1)]
     return [section]
 
 
@@ -211,6 +215,14 @@ def _drift(host: Host) -> float:
     raise LookupError("the needles did not leave their window")
 
 
+def _stall(host: Host) -> float:
+    """The rotor is held; what counts is when it is really too slow, once the run-up is over."""
+    host.world.inject("motor-stall")
+    starts = [float(entry["t"]) for entry in host.entries if entry["event"] == "start"]
+    slow_s = host.now_s + STALL_NS / 1e9 * RATE_WINDOW_PCT / 100
+    return max(slow_s, starts[-1] + RAMP_NS / 1e9)
+
+
 # -- the host distrusts the pen ------------------------------------------------------------------------------
 
 
@@ -273,6 +285,7 @@ TRIGGERS: list[tuple[tuple[str, float, float | None], Callable[[Random], tuple[f
     (("over-temperature", 20, 70), _trip("over-temperature")),
     (("cartridge off", 20, 70), _trip("cartridge-removed")),
     (("depth outside its window (20 ms)", 40, 90), _from_cause(_drift)),
+    (("motor stall (20 ms)", 40, 90), _from_cause(_stall)),
     (("brown-out that is survived", 20, 70), _trip("brown-out", deep=False)),
     (("device silent, from the cause", 300, 350), _from_cause(_silent)),
     (("device too deep, from its change", 300, 350), _disagrees(300)),

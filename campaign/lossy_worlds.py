@@ -33,6 +33,12 @@ def run(order: Order) -> list[Section]:
             wrong[what] += 1
             section.fail(f"world {number}: {what}")
         counts.update(world.counts)
+    if order.planted and not set(wrong) >= {
+        "a request acted twice",
+        "motor on after a stop",
+        "motion unasked",
+    }:
+        section.failed = 0  # one of the planted defects went unseen
     section.ran = worlds
     section.rows = [
         ("worlds", f"{worlds:,}", ""),
@@ -57,7 +63,9 @@ class _World:
         self._watch_requests()
         if order.planted:
             _forget_answers(self.host)
-            _motor_by_itself(self.host)
+            _motor_by_itself(self.host, "open_session")
+            if number % 2:
+                _motor_by_itself(self.host, "answer_stop")
 
     def live(self) -> list[str]:
         """All that happens in this world; gives what went wrong."""
@@ -184,13 +192,13 @@ def _forget_answers(host: Host) -> None:
     link._request = request  # type: ignore[method-assign]  # a defect on purpose
 
 
-def _motor_by_itself(host: Host) -> None:
-    """Planted: a new session drives the motor."""
+def _motor_by_itself(host: Host, after: str) -> None:
+    """Planted: a new session, or an answered STOP, drives the motor."""
     firmware = host.world.firmware
-    open_session = firmware.link.open_session
+    act = getattr(firmware.link, after)
 
-    def opened(hello: Any, token: int) -> None:
-        open_session(hello, token)
+    def acted(*how: Any) -> None:
+        act(*how)
         firmware.body.drive(110.0, 900.0, "planted", host.world.now_ns)
 
-    firmware.link.open_session = opened  # type: ignore[method-assign]  # a defect on purpose
+    setattr(firmware.link, after, acted)
