@@ -20,6 +20,8 @@ at random instants by their owner or by another thread, settings between them, t
 in the midst, and a new session. Counted: requests that the pen carried out, stops that were acknowledged, and
 what must not be."""
 
+PLANTED = {"a request acted twice", "motor on after a stop", "motion unasked"}
+
 
 def run(order: Order) -> list[Section]:
     """All worlds."""
