@@ -111,9 +111,11 @@ def _cut_cable(host: Host) -> None:
 # -- told to stop --------------------------------------------------------------------------------------------
 
 
-def _stop(host: Host) -> None:
+def _stop(host: Host) -> float:
     """From another thread, as the driver's own first half of `stop`."""
+    acted_s = host.now_s
     host.pen.demand_stop()
+    return acted_s
 
 
 def _after_stop_byte(rng: Random) -> tuple[float, float]:
@@ -277,6 +279,7 @@ TRIGGERS: list[tuple[tuple[str, float, float | None], Callable[[Random], tuple[f
     (("hung loop, from the last beat", 305, 350), _after_last_beat(_hang)),
     (("cable cut, from the last beat", 305, 350), _after_last_beat(_cut_cable)),
     (("STOP of another thread, from its last byte", 10, 60), _after_stop_byte),
+    (("STOP of another thread, from its act", 50, 100), _from_cause(_stop)),
     (("STOP frame after junk, from its last byte", 10, 60), _raw(Stop)),
     (("RELEASE frame, from its last byte", 10, 60), _raw(Release)),
     (("stop, or the loop left, from the host's act", 50, 100), _after_act),
