@@ -1,8 +1,8 @@
 """Deadlines with real processes on a real pseudo-terminal: hosts killed, frozen and thawed, asked to stop.
 
 Judged on the pen's own clock, from the journal of the simulator's process. What the wall clock says, from the
-act of this process on, is shown beside it and judged for a stop only, at a size above the smallest: on a
-machine that is busy with other things it is not the pen's.
+act of this process on, is shown beside it, and judged for a stop only and at full size only: on a machine
+that is busy with other things it is not the pen's.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def run(order: Order) -> list[Section]:
                     section.fail(f"{trigger.name}, run {number}: {missing}")
                     continue
                 wall_ms.append(from_act)
-                if once is _asked and order.size == "small" and not order.planted:
-                    # The wall clock of a test machine proves nothing; that it was stopped does.
+                if once is _asked and order.size != "full" and not order.planted:
+                    # The wall clock of a machine that tests proves nothing; that it was stopped does.
                     cut, home = min(cut, trigger.cut_ms), None
                 trigger.judge(section, order, number, cut, home)
         trigger.finish(section, before)
