@@ -10,6 +10,7 @@ THREE: Final = ("-DDOWN=3",)
 SETTINGS: Final = ("-DSETTINGS", "-DDOWN=2")
 SESSIONS: Final = ("-DSESSIONS", "-DDOWN=2")
 CLOCK: Final = ("-DTIME", "-DDOWN=1", "-DLEASE=2", "-DFRESH=2")
+CLOCKED_TRIGGER: Final = ("-DTIME", "-DTRIGGER", "-DDOWN=1", "-DLEASE=1", "-DFRESH=1")
 FAST_CLOCK: Final = ("-DTIME", "-DDOWN=2", "-DLEASE=1", "-DFRESH=1")
 TRIGGER: Final = ("-DSESSIONS", "-DTRIGGER", "-DDOWN=1")
 
@@ -59,6 +60,9 @@ BUGS: Final = (
         "S_10_lapse",
         CLOCK,
         "a beat of a host that thinks the pen at rest renews the lease",
+    ),
+    Bug(
+        "TRIGGER_UNPROVED", "S_10_trigger", CLOCKED_TRIGGER, "the trigger acts before a beat has followed ARM"
     ),
     Bug("BEAT_ANY_EPOCH", "S_08_other_epoch", FAST_CLOCK, "a beat from before a stop renews the lease"),
     Bug("ARMED_LEASE_STANDS", "S_10_lapse", FAST_CLOCK, "the lease does not run down in armed"),

@@ -72,7 +72,6 @@ inline end(next, raises) {
   motor = false;
   state = next;
   by_trigger = false;
-  g_unproved = false;
   if
   :: next != ARMED -> lease = 0; g_no_permit()
   :: else
@@ -350,7 +349,6 @@ inline beat(frame) {
     REQUIRE(S_08_other_epoch, frame.g_void == 0);
 #ifdef TRIGGER
     proved = true;
-    g_unproved = false;
 #endif
     lease = LEASE
   :: else
@@ -383,17 +381,14 @@ inline take(frame) {
 
 #ifdef TRIGGER
 /* The edge of a press, in a pen that was armed for it. */
-#ifdef TRIGGER_NEEDS_BEAT
-#define TRIGGER_MAY (state == ARMED && proved)
-#else
+#ifdef BUG_TRIGGER_UNPROVED
 #define TRIGGER_MAY (state == ARMED)
+#else
+#define TRIGGER_MAY (state == ARMED && proved)
 #endif
 
 inline press_trigger() {
-#if ONLY == ID_S_10_trigger
   REQUIRE(S_10_trigger, g_quiet < TOO_LONG);
-#endif
-  g_unproved = !proved;
   begin(true)
 }
 #endif

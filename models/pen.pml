@@ -102,7 +102,6 @@ bool g_done;                    /* the newest request was carried out */
 bool g_done_before;             /* the one before it was */
 unsigned g_quiet : 3;           /* ticks since the host sent START, or a beat for a pen that runs; */
                                 /* with a trigger, since it sent any beat, ARM or START */
-bool g_unproved;                /* a run by the trigger without a beat since ARM: see S_10_trigger */
 
 /* The requirements, by name: Spin names the one that does not hold. With -DONLY=ID_... that one alone is watched. */
 bool S_08_other_epoch;        /* no set, arm, start, clear or beat from before an end of motion acts after it */
@@ -160,7 +159,7 @@ bool R_11_4_beat_hears;       /* the host beats only while it hears the pen */
 inline requirements() {
   REQUIRE(S_09_motor, !motor || (state == RUNNING && lease > 0 && open));
   REQUIRE(S_09_ready, (lease > 0) == (state == ARMED || state == RUNNING));
-  REQUIRE(S_10_lapse, !motor || g_quiet < TOO_LONG || g_unproved);
+  REQUIRE(S_10_lapse, !motor || g_quiet < TOO_LONG);
   REQUIRE(S_11_after_end, !motor || g_permit != ENDED);
   REQUIRE(S_12_acknowledged, !motor || !g_acked);
   REQUIRE(S_24_disarmed, !motor || g_permit != NEVER);

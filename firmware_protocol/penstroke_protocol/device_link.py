@@ -307,6 +307,9 @@ class DeviceLink(Link[DeviceLinkEvent]):
         self._events.append(BeatReceived(beat, frame.epoch))
 
     def _event_ack(self, frame: Frame, now_ns: int) -> None:
+        if frame.payload:
+            self.dropped["bad payload"] += 1
+            return
         if not self.session or frame.session != self.session or not self._unacknowledged:
             self.dropped["stale acknowledgement"] += 1
             return

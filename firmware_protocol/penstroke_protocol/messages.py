@@ -448,12 +448,10 @@ class Beat(Message):
     nonce: Annotated[int, Wire("u32", "", "nonce of telemetry that the device issued at most 300 ms ago")]
 
 
+# Slotted but not frozen: up to a hundred a second are made, and freezing costs more than all the rest.
 @_message(Kind.TELEMETRY, frozen=False)
 class Telemetry(Message):
-    """What the device measures, sent unasked while a session is open. Its number is the header's seq.
-
-    Slotted but not frozen: twenty to a hundred a second are made, and freezing costs more than the rest.
-    """
+    """What the device measures, sent unasked while a session is open. Its number is the header's seq."""
 
     time_ms: Annotated[int, Wire("u32", "ms", "device time since power-up, wraps")]
     nonce: Annotated[int, Wire("u32", "", "to be returned in beats")]

@@ -99,6 +99,8 @@ class Core:
         self.trigger_longest_s = 0
         """Longest run by the pen's own trigger; 0 while it may not start one."""
         self.run_by_trigger = False
+        self.proved = False
+        """A beat has renewed the lease since the arm: the host that armed is there, and hears us."""
         self.strokes_base = body.strokes(now_ns)
         self._saved_strokes = self.strokes_base
         self._run_strokes = 0.0
@@ -129,6 +131,7 @@ class Core:
         """Make ready; everything has been checked."""
         self.treatment = treatment
         self.trigger_longest_s = trigger_longest_s
+        self.proved = False
         self.enter(Trigger.ARM, now_ns)
         self.renew_lease(now_ns)
         self.arm_due_ns = now_ns + ARM_EXPIRES_NS

@@ -259,6 +259,7 @@ class Firmware(Core):
             oldest_ns = now_ns - NONCE_AGE_NS
             if any(nonce == beat.nonce and at_ns >= oldest_ns for at_ns, nonce in self._nonces):
                 self.renew_lease(now_ns)
+                self.proved = True
 
     def _journal_rejected(self, now_ns: int) -> None:
         """Tell of frames that were not acted on: damaged ones, and whole ones that did not fit."""
@@ -313,8 +314,8 @@ class Firmware(Core):
             self.event(EventCode.STOP_KEY, 0, now_ns)
 
     def trigger_pressed(self, now_ns: int) -> None:
-        """An edge. It starts a run only when armed for that, and never later."""
-        if self.mis.hung or self.state is not State.ARMED or not self.trigger_longest_s:
+        """An edge. It starts a run only when armed for that by a host that has beaten since, and never later."""
+        if self.mis.hung or self.state is not State.ARMED or not self.trigger_longest_s or not self.proved:
             return
         refusal = requests.judge_start(self, now_ns)
         if refusal is None:

@@ -66,6 +66,8 @@ class Line:
         self.events: deque[DeviceEvent] = deque(maxlen=64)
         self.telemetry_missed = 0
         self.in_turn = False
+        self.stop_repeated = False
+        """The last confirmed STOP was sent more than once."""
         self.stop_answer: StopAnswered | StopTimedOut | None = None
         self._gate = gate
         self._outcome: Answered | RequestRefused | RequestTimedOut | SessionOpened | None = None
@@ -198,9 +200,11 @@ class Line:
 
     def confirm_stop(self) -> Condition:
         """Turn until STOP is answered. Raises `DeviceFault` (`retraction-unconfirmed`) when it is not."""
+        repeats = self.link.retries
         self.begin_stop()
         while self.stop_answer is None:
             self.turn(None)
+        self.stop_repeated = self.link.retries > repeats
         if isinstance(self.stop_answer, StopTimedOut):
             raise self._told(
                 DeviceFault(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -71,6 +72,8 @@ SETTLE_NS = 5 * _S
 """A pen that has just been switched on may take this long to test itself."""
 RETRACT_NS = 500 * _MS
 """Needles are in 60 ms after a stop; without word of it after half a second they are taken to be out."""
+POLL_S = 0.005
+"""Between two questions whether the needles are in: a native USB line would take hundreds of them at once."""
 BENCH_TREATMENT = 0xBE9C_0000_0000_0001
 """The token of runs on the bench: a cartridge used on the bench serves the bench again, and no patient."""
 
@@ -410,6 +413,10 @@ class Pen:
         told: Status | Condition | None = None
         try:
             told = self._line.confirm_stop()
+            if self._line.stop_repeated:
+                # A repeat may still be on its way and raise the epoch once more: the answer comes after it.
+                with suppress(LinkError, Stopped):
+                    told = self._ask_status()
             deadline_ns = self.now_ns() + RETRACT_NS
             while told.flags & (Flag.MOTOR_ON | Flag.NEEDLES_OUT):
                 if self.now_ns() >= deadline_ns:
@@ -419,6 +426,7 @@ class Pen:
                         hint="switch the pen off",
                     )
                 try:
+                    self.pump(POLL_S)
                     told = self._ask_status()
                 except Stopped:  # somebody asked for a stop once more, meanwhile: told below all the same
                     self._line.stop_demanded = True
@@ -435,12 +443,13 @@ class Pen:
     def _begin(self, run: Strokes) -> None:
         """For `Strokes`: verify everything afresh, arm and start.
 
-        The epoch told by the first answer is the one this press is for: when another comes before START,
+        The press belongs to the epoch that was known when it was made: when another is told before START,
         something has stopped the pen meanwhile, its own key perhaps, and this press is over.
         """
         self._may_move()
-        told = self._ask_status()
+        self._line.turn(self.now_ns())
         epoch = self._line.link.epoch
+        told = self._ask_status()
         settings = self._verify(told, run.longest_s)
         self._gate.permit_motion(settings, self.treatment)
         self._run = run

@@ -164,11 +164,14 @@ def test_the_stop_key_within_a_press_ends_that_press(ready: Pen, port: Hooked, a
     assert port.resting
 
 
-@pytest.mark.req("S-11")
-def test_the_stop_key_after_the_first_answer_is_seen_by_the_epoch_alone(ready: Pen, port: Hooked) -> None:
+@pytest.mark.req("S-11", "R-7.6")
+@pytest.mark.parametrize("after", [GetStatus, GetCartridge])
+def test_the_stop_key_within_a_press_is_seen_by_the_epoch_alone(
+    ready: Pen, port: Hooked, after: type[Any]
+) -> None:
     """Its events are lost; but the answers that follow carry another epoch than the press began with."""
     port.deaf_to_events = True
-    port.after[GetCartridge] = lambda: port.inject("stop-key")
+    port.after[after] = lambda: port.inject("stop-key")
     with pytest.raises((Stopped, DeviceFault)):
         needle(ready)
     assert "Arm" not in port.sent
@@ -223,6 +226,16 @@ def test_closing_after_a_stop_from_elsewhere_is_no_error(port: Hooked) -> None:
 def test_stop_by_the_owner_is_not_told_to_the_owner_again(ready: Pen) -> None:
     ready.stop()
     assert needle(ready) == "duration"
+
+
+@pytest.mark.req("S-12")
+def test_a_stop_that_had_to_be_repeated_does_not_end_the_next_press(ready: Pen, port: Hooked) -> None:
+    """Each repeat raises the epoch, the last of them perhaps after the answer to the first."""
+    for _ in range(3):
+        port.inject("delay", direction="to-host", ms=50.0)
+        ready.stop()
+        port.inject("delay", direction="to-host", off=True)
+        assert needle(ready, 1) == "duration"
 
 
 @pytest.mark.req("S-12")

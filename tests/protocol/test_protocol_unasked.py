@@ -154,6 +154,9 @@ def test_an_acknowledgement_that_does_not_fit_acknowledges_nothing(
     pair.send_frame(m.Kind.EVENT_ACK, 1, session=41 + session_off, seq=number)
     assert pair.device.next_timer() is not None
     assert pair.device.dropped["stale acknowledgement"] == 1
+    pair.send_frame(m.Kind.EVENT_ACK, 1, b"x", session=41, seq=1)
+    assert pair.device.next_timer() is not None
+    assert pair.device.dropped["bad payload"] == 1
     pair.send_frame(m.Kind.EVENT_ACK, 1, session=41, seq=1)
     assert pair.device.next_timer() is None
 

@@ -192,6 +192,8 @@ class Bench:
         if not self.firmware.depth_set:
             self.set_up(**settings)
         self.done(Arm(treatment, trigger_longest_s))
+        if trigger_longest_s:
+            self.run(60, beating=True)  # the trigger acts only after a beat
         return self
 
     def start(self, *, longest_ms: int = 600_000, settle: bool = True, **settings: int) -> Bench:

@@ -103,17 +103,19 @@ def check_s09(bench: Bench) -> None:
 
 def check_journal(entries: list[dict[str, Any]]) -> None:
     """Every change of state is in the table; the drive goes on only with a start, and off before the rest."""
-    state = State.BOOT
+    state, driven = State.BOOT, False
     for before, entry in pairwise([{"event": ""}, *entries]):
         if entry["event"] == "state":
             assert STATES[entry["from"]] is state
             state = STATES[entry["to"]]
             assert TABLE[STATES[entry["from"]]][TRIGGERS[entry["trigger"]]] is state
             if entry["from"] == "running":
-                assert before["event"] in ("motor", "needles")
-        elif entry["event"] == "motor" and entry["on"]:
-            assert before["event"] in ("start", "cartridge")
-            assert state is State.RUNNING
+                assert not driven
+        elif entry["event"] == "motor":
+            driven = entry["on"]
+            if driven:
+                assert before["event"] in ("start", "cartridge")
+                assert state is State.RUNNING
 
 
 class AnyHost(RuleBasedStateMachine):
@@ -268,7 +270,10 @@ class AnyHost(RuleBasedStateMachine):
         bench = self.bench
         self.pass_ms(500)
         assert not bench.body.driven
-        assert bench.body.depth_um(bench.now_ns) == 0 or bench.firmware.faults
+        # Two failures at once can hide them: an actuator that drifted a little and jammed within the window
+        # of R-13.3, or one that drifts while its sensor is stuck.
+        depth_um, window_um = bench.body.depth_um(bench.now_ns), bench.world.profile.tolerance_um + 50
+        assert depth_um <= window_um or bench.body.stuck_um is not None or bench.firmware.faults
         check_journal(bench.world.journal.entries)
 
 

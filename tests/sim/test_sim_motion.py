@@ -236,6 +236,21 @@ def test_the_trigger_starts_and_ends_a_run_when_armed_for_it(bench: Bench) -> No
     assert [m["reason"] for m in bench.journal("motor")] == ["trigger", "trigger"]
 
 
+@pytest.mark.req("R-10.7", "S-10", "S-11")
+def test_the_trigger_does_nothing_before_a_beat_has_followed_the_arm(bench: Bench) -> None:
+    """An ARM that lay in a buffer arms a pen whose host may be gone."""
+    bench.set_up()
+    bench.done(Arm(TREATMENT, 60))
+    bench.inject("trigger-press")
+    bench.run(100)
+    assert bench.state is State.ARMED
+    assert not bench.journal("motor")
+    bench.inject("trigger-release")
+    bench.run(60, beating=True)
+    bench.inject("trigger-press")
+    assert bench.state is State.RUNNING
+
+
 @pytest.mark.req("R-10.7", "S-11")
 def test_a_trigger_held_while_arming_does_nothing_until_pressed_again(bench: Bench) -> None:
     bench.set_up()
