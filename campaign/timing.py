@@ -24,11 +24,15 @@ class Trigger:
     cuts: list[float] = field(default_factory=list)
     retractions: list[float] = field(default_factory=list)
 
-    def judge(self, section: Section, order: Order, run: int, cut: float, home: float | None) -> None:
-        """Count one run; `cut` and `home` in ms after the trigger."""
+    def note(self, cut: float, home: float | None) -> None:
+        """Count one run whose times are shown and not judged."""
         self.cuts.append(cut)
         if home is not None:
             self.retractions.append(home)
+
+    def judge(self, section: Section, order: Order, run: int, cut: float, home: float | None) -> None:
+        """Count one run; `cut` and `home` in ms after the trigger."""
+        self.note(cut, home)
         limit = -1.0 if order.planted else self.cut_ms + SLACK_MS
         if cut > limit:
             section.fail(f"{self.name}, run {run}: drive cut after {cut:.1f} ms")
