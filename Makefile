@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 T ?=
 
-.PHONY: help setup demo test test-optimised lint format generate lock check planted picture bench bench-small campaign clean
+.PHONY: help setup demo test test-optimised lint format generate lock check planted picture bench bench-small campaign campaign-check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,15 +68,18 @@ bench: $(BENCH_READY) ## docs/benchmarks.md: the figures, beside those of other 
 bench-small: $(BENCH_READY) ## the benchmarks in a size that only shows that they run
 	$(BIN)/python -m bench --small
 
-# Some hours with its soak; a part alone: .venv/bin/python -m campaign PART --seed N --size full
+# Three quarters of an hour; one part alone: .venv/bin/python -m campaign PART --seed N --size full
 CAMPAIGN_SEED ?= 1
 campaign: $(READY) ## docs/safety/campaign.md: the safety campaign with its full numbers
 	$(BIN)/python -m campaign --size full --seed $(CAMPAIGN_SEED) --report docs/safety/campaign.md
 
+campaign-check: $(READY) ## the campaign in the size of CI, 4 minutes
+	$(BIN)/python -m campaign --size check --seed $(CAMPAIGN_SEED)
+
 lock: ## constraints.txt anew, from the newest versions that pyproject.toml permits
 	@PYTHON="$(PYTHON)" bash scripts/lock.sh
 
-check: lint test-optimised $(BENCH_READY) test ## all that CI runs
+check: lint test-optimised $(BENCH_READY) test campaign-check ## all that CI runs
 
 clean: ## removes the environment and everything built
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

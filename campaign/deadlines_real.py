@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ comes at a random instant of a run. From the last valid beat (by the pen's clock
 of the other process (by the wall clock of both). *From the act* in the second table is wall time, machine
 included."""
 PATIENCE_S = 30.0
+_PAUSE = threading.Event()
+"""Never set: between two looks into the journal, which nobody tells of."""
 Found = tuple[float, float | None, float]
 """Milliseconds to drive cut and to needles in, from what counts; and to drive cut from the act."""
 
@@ -110,6 +113,10 @@ class _Host:
             self.end()
             raise LookupError("the host did not come to move needles")
 
+    def wait_s(self, longest_s: float) -> None:
+        """Let it run for so long, unless it ends."""
+        select.select([self.process.stderr], [], [], longest_s)
+
     def end(self) -> None:
         """Whatever it does, it is gone."""
         self.process.kill()
@@ -135,7 +142,7 @@ def _await(served: Any, after: int, event: str, **fields: object) -> list[dict[s
         entries = _journal(served)[after:]
         if first(entries, event, 0, **fields) is not None:
             return entries
-        time.sleep(0.02)
+        _PAUSE.wait(0.02)
     raise LookupError(f"no {event} {fields} in the journal")
 
 
@@ -155,7 +162,7 @@ def _by_lease(served: Any, after: int, act_s: float) -> Found:
 def _killed(rng: Random, served: Any) -> Found:
     host = _Host(served)
     try:
-        time.sleep(rng.uniform(0, 0.4))
+        host.wait_s(rng.uniform(0, 0.4))
         act_s = time.time()
         os.kill(host.process.pid, signal.SIGKILL)
         return _by_lease(served, host.entries_before, act_s)
@@ -166,11 +173,11 @@ def _killed(rng: Random, served: Any) -> Found:
 def _frozen(rng: Random, served: Any) -> Found:
     host = _Host(served)
     try:
-        time.sleep(rng.uniform(0, 0.4))
+        host.wait_s(rng.uniform(0, 0.4))
         act_s = time.time()
         os.kill(host.process.pid, signal.SIGSTOP)
         # Longer than the lease, and the old nonces that a thawed host may still send.
-        time.sleep(rng.uniform(0.4, 1.5))
+        host.wait_s(rng.uniform(0.4, 1.5))
         os.kill(host.process.pid, signal.SIGCONT)
         found = _by_lease(served, host.entries_before, act_s)
         host.process.communicate(timeout=PATIENCE_S)
@@ -185,7 +192,7 @@ def _frozen(rng: Random, served: Any) -> Found:
 def _asked(rng: Random, served: Any) -> Found:
     host = _Host(served)
     try:
-        time.sleep(rng.uniform(0, 0.4))
+        host.wait_s(rng.uniform(0, 0.4))
         act_s = time.time()
         reply = ask_stop(served.port, timeout_s=PATIENCE_S)
         if reply is None or not reply.stopped:
