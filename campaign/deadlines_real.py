@@ -115,7 +115,8 @@ class _Host:
 
     def wait_s(self, longest_s: float) -> None:
         """Let it run for so long, unless it ends."""
-        select.select([self.process.stderr], [], [], longest_s)
+        if self.process.stderr is not None:
+            select.select([self.process.stderr], [], [], longest_s)
 
     def end(self) -> None:
         """Whatever it does, it is gone."""

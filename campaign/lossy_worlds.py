@@ -11,7 +11,7 @@ from campaign.orders import Order, Section
 from penstroke.errors import PenError
 from penstroke.pen import Pen
 from penstroke_protocol.device_link import RequestReceived
-from penstroke_protocol.host_link import StopAnswered
+from penstroke_protocol.host_link import StopAnswered, StopTimedOut
 from penstroke_protocol.messages import State
 
 LOSS = 0.03
@@ -111,8 +111,6 @@ class _World:
             pass
         self.counts["asked"] += 1
         self.counts["stops"] += len(acked)
-        if not acked and pen._line.stop_answer is not None:
-            self.counts["given up"] += 1
         host.advance_ms(350)
         if motor_on(host.entries):
             self.wrong.append("motor ran on")
@@ -128,6 +126,8 @@ class _World:
 
         def next_event() -> Any:
             event = take(link)
+            if isinstance(event, StopTimedOut):
+                self.counts["given up"] += 1
             if isinstance(event, StopAnswered):
                 acked.append(len(entries))
                 if motor_on(entries):
