@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 from unittest import mock
 
@@ -64,9 +65,18 @@ def _machine(section: Section, order: Order, module: str, name: str, wanted: int
             run_state_machine_as_test(seeded, settings=settings)
         except Exception as error:
             violations += 1
-            section.fail(f"{name}, batch {batch}: {type(error).__name__}: {str(error)[:300]}")
+            section.fail(f"{name}, batch {batch}: {_told(error)}")
         batch += 1
     # Invariants are judged once before the first step of an example, too.
     taken = steps - examples
     section.ran += taken
     section.rows.append((name, f"{examples:,}", f"{taken:,}", str(violations)))
+
+
+def _told(error: BaseException) -> str:
+    """What failed where, and the steps that led there, in one line."""
+    notes = " ".join(getattr(error, "__notes__", ()))
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {where.name}:{where.lineno} ({where.line}) {error} {notes}".replace(
+        "\n", " "
+    )
