@@ -314,7 +314,7 @@ class Firmware(Core):
             self.event(EventCode.STOP_KEY, 0, now_ns)
 
     def trigger_pressed(self, now_ns: int) -> None:
-        """An edge. It starts a run only when armed for that by a host that has beaten since, and never later."""
+        """An edge. It starts a run only when armed for that, by a host that has beaten since."""
         if self.mis.hung or self.state is not State.ARMED or not self.trigger_longest_s or not self.proved:
             return
         refusal = requests.judge_start(self, now_ns)

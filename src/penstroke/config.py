@@ -80,14 +80,18 @@ def config_file(environ: Mapping[str, str]) -> Path:
     )
 
 
-def load_config(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Config:
+def load_config(
+    environ: Mapping[str, str], flags: Mapping[str, str | None], *, with_file: bool = True
+) -> Config:
     """Settings from the command line's `flags`, the environment, the file and the defaults.
+
+    `with_file` False leaves the file out, whatever is in it.
 
     Raises `PlanError` (`config-invalid`) where the file is unreadable, malformed, or was named and is not
     there.
     """
     file = config_file(environ)
-    written = _read(file, required=bool(environ.get(CONFIG_ENV)))
+    written = _read(file, required=bool(environ.get(CONFIG_ENV))) if with_file else {}
     defaults: dict[str, Any] = {
         "port": "auto",
         "operator": "",

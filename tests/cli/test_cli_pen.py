@@ -450,3 +450,44 @@ def test_every_line_about_a_simulated_pen_says_so(on_pen: Call, command: str) ->
     live = [line for line in text.err.splitlines() if " Hz " in line]
     assert live
     assert all(line.startswith("SIM ") for line in live)
+
+
+# -- a stop needs no file, and what was given up is said -----------------------------------------------------
+
+
+@pytest.mark.req("S-12")
+@pytest.mark.parametrize("file", ["config.toml", "clinic.toml"])
+def test_a_stop_is_not_kept_back_by_a_wrong_file(
+    on_pen: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str
+) -> None:
+    (tmp_path / file).write_text("port = \n", encoding="utf-8")
+    monkeypatch.setenv("PENSTROKE_CONFIG", str(tmp_path / "config.toml"))
+    if file == "clinic.toml":
+        (tmp_path / "config.toml").write_text("", encoding="utf-8")
+    result = on_pen("stop", "--json")
+    assert (result.code, result.json["stopped"]) == (0, True)
+    assert "wrong" in result.err or "TOML" in result.err
+    assert on_pen("set", "--zone", "forehead", "--depth", "0.3").code == 7
+
+
+def test_a_rate_that_is_not_on_the_pens_step_is_said(on_pen: Call) -> None:
+    result = on_pen("set", "--zone", "forehead", "--rate", "110.9")
+    assert "asked for 110.9 Hz: the pen's nearest step is 111.0 Hz" in result.err
+    assert "nearest step" not in on_pen("set", "--zone", "forehead", "--rate", "110").err
+
+
+def test_a_trace_that_cannot_be_written_is_told_at_the_end(on_pen: Call) -> None:
+    result = on_pen("--trace", "/dev/full", "status")
+    assert result.code == 0
+    assert "the trace /dev/full is not whole" in result.err
+
+
+def test_a_narrow_terminal_drops_whole_fields() -> None:
+    from penstroke.cli.output import _fitted
+
+    line = (
+        "SIM running  0:01 left  0.40 mm (set 0.40)  109 Hz (set 110)  1061 strokes  2122/cm²  target 250-300"
+    )
+    assert _fitted(line, 79).endswith("strokes") or _fitted(line, 79).endswith("2122/cm²")
+    assert _fitted(line, 40) == "SIM running  0:01 left"
+    assert _fitted(line, 200) == line

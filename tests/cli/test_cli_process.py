@@ -174,7 +174,7 @@ def test_a_person_treats_zone_by_zone(
     )
     process.read_until("yes or no")
     process.type("perhaps\n")
-    process.read_until("answer yes or no")
+    process.read_until("type the whole word: yes or no")
     process.type("y\n")
     process.read_until("zone 1 of 2: cheek left, 2 passes")
     process.read_until("start, skip or quit?")
@@ -183,7 +183,7 @@ def test_a_person_treats_zone_by_zone(
     assert asker.end()[0] == 0
     process.read_until("a stop was asked for")
     process.type("\n")
-    process.read_until("answer start or skip or quit")
+    process.read_until("type the whole word: start or skip or quit")
     process.type("start\n")
     process.read_until("pass 1 of 2, vertical: 0.90 mm at 110.0 Hz (6600 rpm)")
     # Typed ahead: it must not start the next zone.

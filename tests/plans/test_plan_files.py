@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -195,9 +196,22 @@ def test_many_problems_are_counted(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.yaml", tmp_path, Path("nul\0byte.yaml")):
-        with pytest.raises(PlanError, match="cannot read") as caught:
+        with pytest.raises(PlanError, match=r"cannot read|no ordinary file") as caught:
             load_plan(path)
         assert caught.value.code == "plan-invalid"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(PlanError, match="no ordinary file"):
+        load_plan(tmp_path / "pipe.yaml")
+
+
+@pytest.mark.parametrize("title", ["red\x1b[31m", "bell\a", "right to left\u202e"])
+def test_what_a_terminal_would_obey_is_no_title(tmp_path: Path, title: str) -> None:
+    content = json.loads(load_plan(write(tmp_path, GOOD)).model_dump_json())
+    content["title"] = title
+    error(tmp_path, json.dumps(content), "plan.json")
 
 
 def test_huge_numbers_in_json_are_numbers_or_errors(tmp_path: Path) -> None:

@@ -33,7 +33,16 @@ def test_a_run_cut_in_pieces_counts_as_one_until_the_pen_has_rested(figures: Fig
 
 
 @pytest.mark.req("S-03")
-@pytest.mark.parametrize("wish", [None, True, "20", 0, -1, float("nan"), float("inf"), 10**400])
+@pytest.mark.parametrize("wish", [99_999, 10**400])
+def test_a_length_beyond_all_counting_is_too_long(figures: Figures, wish: object) -> None:
+    verdict = check_run(wish, figures)
+    assert isinstance(verdict, Refusal)
+    assert verdict.codes == ("run-too-long",)
+    assert "above the 600 s" in verdict.reasons[0].message
+
+
+@pytest.mark.req("S-03")
+@pytest.mark.parametrize("wish", [None, True, "20", 0, -1, float("nan"), float("inf")])
 def test_lengths_that_are_none(figures: Figures, wish: object) -> None:
     assert codes(check_run(wish, figures)) == ("time-invalid",)
     assert codes(check_zone_time(wish, figures, used_s=0, planned_s=60)) == ("time-invalid",)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstroke.cli.output import emit
+from penstroke.cli.output import emit, say
+from penstroke.errors import LimitsError
 from penstroke.interrupts import Interrupts
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from penstroke.pen import Pen
     from penstroke.ports import Port
     from penstroke.ports.discovery import UsbId
+    from penstroke.ports.trace import RecordedPort
     from penstroke.safety import ClinicProfile
 
 
@@ -37,6 +39,7 @@ class App:
     simulated: bool | None = None
     """Whether the pen that was opened is simulated; None while none was."""
     _config: Config | None = None
+    _port: RecordedPort | None = None
 
     @property
     def mark(self) -> str:
@@ -55,6 +58,17 @@ class App:
 
             self._config = load_config(os.environ, self.flags)
         return self._config
+
+    def forgo_wrong_config(self) -> None:
+        """Go on without the configuration where it is wrong, and say so: no file may hinder a stop."""
+        from penstroke.config import load_config
+        from penstroke.errors import PlanError
+
+        try:
+            self.usb_ids()
+        except PlanError as wrong:
+            say(f"{wrong.message}; going on without it")
+            self._config = load_config(os.environ, self.flags, with_file=False)
 
     @property
     def port(self) -> str:
@@ -77,7 +91,13 @@ class App:
         """The port in force, opened."""
         from penstroke.ports.opening import open_port
 
-        return open_port(self.port, usb_ids=self.usb_ids(), trace=self.trace)
+        self._port = open_port(self.port, usb_ids=self.usb_ids(), trace=self.trace)
+        return self._port
+
+    def tell_of_trace(self) -> None:
+        """Say where a trace that was asked for ends early: a full disk stops no pen, but it is said."""
+        if self._port is not None and self._port.trace_error is not None:
+            say(f"the trace {self.trace} is not whole: {self._port.trace_error}")
 
     def clinic(self) -> ClinicProfile:
         """The clinic's profile beside the configuration, or the one that sets nothing where there is none."""
@@ -167,16 +187,29 @@ class PenGroup(click.Group):
 
 @contextmanager
 def open_pen(
-    app: App, *, port: Port | None = None, treatment: int | None = None, observe: bool = False
+    app: App,
+    *,
+    port: Port | None = None,
+    treatment: int | None = None,
+    observe: bool = False,
+    sets: bool = True,
 ) -> Iterator[Pen]:
     """The pen at the port in force, or at one opened already; see `penstroke.connect`.
+
+    With `sets` False nothing will be set, and a clinic's profile that is wrong is said and left unknown.
 
     While it is open a signal stops the needles and is noticed by `app.interrupts.check()`.
     """
     from penstroke.connecting import connect
 
     app.interrupts.check()
-    clinic = app.clinic()
+    clinic: ClinicProfile | None = None
+    try:
+        clinic = app.clinic()
+    except LimitsError as wrong:
+        if sets:
+            raise
+        say(f"{wrong.message}; nothing could be set so")
     pen = connect(port or app.open_port(), treatment=treatment, clinic=clinic, observe=observe)
     app.simulated = pen.simulated
     with app.interrupts.stopping(pen.demand_stop):
@@ -184,6 +217,7 @@ def open_pen(
             yield pen
         finally:
             pen.close()
+            app.tell_of_trace()
             # Not reached when it is not known that the needles are in: then nobody says that they are.
             app.pen_let_go = True
     app.interrupts.check()

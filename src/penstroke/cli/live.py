@@ -32,10 +32,10 @@ def sample_object(sample: Sample, **more: Any) -> dict[str, Any]:
 def run_line(
     sample: Sample, *, depth_mm: float, rate_hz: float, left_s: float, strokes: int | None = None
 ) -> str:
-    """State, time left, depth and rate measured and set, and strokes: in 80 columns."""
+    """State, time left, depth and rate measured and set, and strokes: with a density in 80 columns."""
     return (
         f"{sample.state}  {minutes(max(left_s, 0.0))} left  {sample.depth_mm:.2f} mm (set {depth_mm:.2f})  "
-        f"{sample.rate_hz:.1f} Hz (set {rate_hz:g})  {sample.strokes if strokes is None else strokes} strokes"
+        f"{sample.rate_hz:.0f} Hz (set {rate_hz:g})  {sample.strokes if strokes is None else strokes} strokes"
     )
 
 

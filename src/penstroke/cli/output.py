@@ -101,6 +101,13 @@ def minutes(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}"
 
 
+def _fitted(text: str, columns: int) -> str:
+    """As many whole fields, two spaces apart, as fit: half a number would be another number."""
+    while len(text) > columns and "  " in text:
+        text = text[: text.rindex("  ")].rstrip()
+    return text[:columns]
+
+
 class LiveLine:
     """One line on stderr that changes in place on a terminal, and now and then elsewhere."""
 
@@ -122,7 +129,7 @@ class LiveLine:
         if not self._redraws:
             say(text)
             return
-        text = text[: shutil.get_terminal_size().columns - 1]
+        text = _fitted(text, shutil.get_terminal_size().columns - 1)
         _write(sys.stderr, "\r" + text.ljust(self._width))
         self._width = len(text)
 

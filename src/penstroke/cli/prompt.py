@@ -18,7 +18,9 @@ _LONGEST_LINE = 1024
 
 
 def ask(question: str, answers: Sequence[str], *, meanwhile: Callable[[], None], flag: str) -> str:
-    """Put the question until one of `answers` is typed, a whole word or its first letter.
+    """Put the question until one of `answers` is typed: the word, or its first letter where no other has it.
+
+    So `s` never starts anything where there is something to skip.
 
     `meanwhile` is called some twenty times a second; it serves the pen and raises to end the waiting. Without
     a terminal to answer on this is an error that names `flag`. A closed input counts as an interrupt.
@@ -33,25 +35,37 @@ def ask(question: str, answers: Sequence[str], *, meanwhile: Callable[[], None],
     while True:
         say(question)
         given = _line(meanwhile).strip().lower()
-        for answer in answers:
-            if given in (answer, answer[0]):
-                return answer
-        say(f"  answer {' or '.join(answers)}")
+        meant = [answer for answer in answers if given in (answer, answer[0])]
+        if len(meant) == 1:
+            return meant[0]
+        say(f"  type the whole word: {' or '.join(answers)}")
 
 
 def _line(meanwhile: Callable[[], None]) -> str:
-    """One line from the terminal, read past Python's own buffer so that `select` tells the truth."""
-    fd = sys.stdin.fileno()
+    """One line from the terminal, read past Python's own buffer so that `select` tells the truth.
+
+    Through a descriptor of our own that never waits: another program at the same terminal may take the line
+    that `select` announced, and a read that then waited would serve neither the pen nor a signal.
+    """
+    try:
+        fd = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as gone:
+        raise Interrupted("the terminal was closed") from gone
     typed = b""
-    while not typed.endswith(b"\n"):
-        meanwhile()
-        if not select.select([fd], [], [], _LOOK_S)[0]:
-            continue
-        try:
-            got = os.read(fd, _LONGEST_LINE)
-        except OSError as gone:
-            raise Interrupted("the terminal was closed") from gone
-        if not got or len(typed) > _LONGEST_LINE:
-            raise Interrupted("end of input")
-        typed += got
+    try:
+        while not typed.endswith(b"\n"):
+            meanwhile()
+            if not select.select([fd], [], [], _LOOK_S)[0]:
+                continue
+            try:
+                got = os.read(fd, _LONGEST_LINE)
+            except BlockingIOError:
+                continue
+            except OSError as gone:
+                raise Interrupted("the terminal was closed") from gone
+            if not got or len(typed) > _LONGEST_LINE:
+                raise Interrupted("end of input")
+            typed += got
+    finally:
+        os.close(fd)
     return typed.decode("utf-8", "replace")

@@ -11,6 +11,7 @@ import click
 
 from penstroke.cli.app import complete_sides, complete_zones
 from penstroke.cli.errors import UsageProblem
+from penstroke.cli.output import say
 from penstroke.cli.values import depth_mm, rate_hz
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Wish:
         pen.select_zone(self.zone, side=self.side, override=override)
         if self.rate_hz is not None:
             pen.set_rate(hz=self.rate_hz)
+            held_hz = pen.status().rate_hz
+            if held_hz != float(self.rate_hz):
+                say(f"asked for {self.rate_hz} Hz: the pen's nearest step is {held_hz} Hz")
         if self.depth_mm is not None:
             pen.set_depth(mm=self.depth_mm)
 

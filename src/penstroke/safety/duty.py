@@ -18,7 +18,10 @@ def check_run(
     wish = exact(duration_s)
     used = exact(busy_s)
     idle = exact(idle_s) if idle_s is not None else None
-    if wish is None or wish.beyond or not wish.positive:
+    if wish is not None and wish.beyond and wish.positive:
+        message = f"a run of {wish.text} s is above the {figures.run_max_s} s allowed (proposed figure)"
+        return Refusal((Reason("run-too-long", message, f"run {figures.run_max_s} s or less"),))
+    if wish is None or not wish.positive:
         return Refusal((_no_time("the length of a run"),))
     if used is None or used.num < 0 or (idle_s is not None and (idle is None or idle.num < 0)):
         return Refusal((_no_time("what the pen has run and rested"),))

@@ -54,6 +54,9 @@ def wrong(path: Path, line: int | None, problem: str, hint: str = "correct the f
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():
+            # A pipe or a device would be waited for, for ever.
+            raise wrong(path, None, "it is no ordinary file", "name a file with a plan")
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as problem:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -95,6 +96,16 @@ class TargetDensity(_Strict):
         return self
 
 
+def _printable(text: str) -> str:
+    """No control characters but line ends: a plan is shown at a terminal, which would obey them."""
+    if not text.replace("\n", "").isprintable():
+        raise ValueError("it has control characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+
+
 class PlanZone(_Strict):
     """One zone of the plan, in the order of treatment."""
 
@@ -113,7 +124,7 @@ class PlanZone(_Strict):
         default=4, description="how many passes, or each pass with what it does differently"
     )
     target_density: TargetDensity = Field(default_factory=TargetDensity)
-    notes: str = Field(default="", max_length=2000)
+    notes: Text = Field(default="", max_length=2000)
 
     @model_validator(mode="after")
     def _each_pass_is_said(self) -> PlanZone:
@@ -186,8 +197,8 @@ class TreatmentPlan(_Strict):
     """A treatment plan. Depths in mm, rates in Hz, areas in cm²; left and right are the patient's."""
 
     version: StrictInt = Field(description="version of this format", json_schema_extra={"const": VERSION})
-    title: str = Field(min_length=1, max_length=200)
-    notes: str = Field(default="", max_length=5000)
+    title: Text = Field(min_length=1, max_length=200)
+    notes: Text = Field(default="", max_length=5000)
     pen: ExpectedPen | None = None
     durations: Durations = Field(default_factory=Durations)
     zones: list[PlanZone] = Field(

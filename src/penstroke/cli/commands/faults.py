@@ -14,7 +14,7 @@ from penstroke.cli.output import show
 def command(ctx: click.Context, clear: bool) -> None:
     """Show latched faults, what they mean and how to clear them."""
     app = current(ctx)
-    with open_pen(app) as pen:
+    with open_pen(app, sets=False) as pen:
         before = pen.faults()
         if clear:
             pen.clear_faults()

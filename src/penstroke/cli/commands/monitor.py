@@ -17,7 +17,7 @@ def command(ctx: click.Context, for_s: str | None) -> None:
     """Show live telemetry until Ctrl-C. Moves nothing."""
     app = current(ctx)
     length_s = None if for_s is None else seconds(for_s)
-    with open_pen(app, observe=True) as pen:
+    with open_pen(app, observe=True, sets=False) as pen:
         live = LiveLine(app.mark)
         try:
             for sample in pen.monitor(for_s=length_s):

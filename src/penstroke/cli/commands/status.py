@@ -15,7 +15,7 @@ from penstroke.cli.output import emit, show
 def command(ctx: click.Context) -> None:
     """Show identity, state, cartridge, zone, depth, rate, the limits in force and what sets each."""
     app = current(ctx)
-    with open_pen(app) as pen:
+    with open_pen(app, sets=False) as pen:
         status = pen.status().to_json()
     if app.json:
         emit(status)

@@ -26,6 +26,7 @@ def command(ctx: click.Context) -> None:
     """
     app = current(ctx)
     say(_KEY)
+    app.forgo_wrong_config()
     reply = _ask_holder(app)
     if reply is not None:
         if not reply.stopped:
@@ -41,7 +42,7 @@ def command(ctx: click.Context) -> None:
         # STOP acts before any HELLO, so it leaves first: a pen that cannot be talked to still obeys it. Its
         # bytes are known beforehand, so that it does not wait for the driver to be loaded either.
         port.write_now(BARE_STOP)
-        with open_pen(app, port=port) as pen:
+        with open_pen(app, port=port, sets=False) as pen:
             pen.stop()
             state = pen.status().state
     except (LinkError, ProtocolError) as error:

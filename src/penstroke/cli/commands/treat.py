@@ -65,7 +65,8 @@ def command(ctx: click.Context, plan: Path, yes: bool, operator: str | None, jou
             finished = _treat(app, loaded, written, yes=yes)
         except PenError as error:
             ours = bool(app.interrupts.why) and isinstance(error, BY_OUR_OWN_STOP)
-            _close(app, written, ended="interrupted" if ours else "error", code=error.code)
+            code = app.interrupts.why if ours else error.code
+            _close(app, written, ended="interrupted" if ours else "error", code=code)
             raise
         except Interrupted as interrupted:
             _close(app, written, ended="interrupted", code=interrupted.why)
@@ -282,7 +283,7 @@ def _reading_line(reading: Reading) -> str:
         strokes=reading.zone_strokes,
     )
     return (
-        f"  {line}  {reading.density_per_cm2:.0f}/cm² (target {target.min_per_cm2}-{target.max_per_cm2})  "
+        f"  {line}  {reading.density_per_cm2:.0f}/cm²  target {target.min_per_cm2}-{target.max_per_cm2}  "
         f"plan {reading.plan_done * 100:.0f} % done, {minutes(reading.plan_left_s)} left"
     )
 
