@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 T ?=
 
-.PHONY: help setup demo test test-optimised lint format generate lock check planted picture bench bench-small campaign campaign-check clean
+.PHONY: models help setup demo test test-optimised lint format generate lock check planted picture bench bench-small campaign campaign-check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench-small: $(BENCH_READY) ## the benchmarks in a size that only shows that the
 CAMPAIGN_SEED ?= 1
 campaign: $(READY) ## docs/safety/campaign.md: the safety campaign with its full numbers
 	$(BIN)/python -m campaign --size full --seed $(CAMPAIGN_SEED) --report docs/safety/campaign.md
+
+models: ## Spin over the models of the wire, and over the bugs planted in them
+	$(PYTHON) models/verify.py
 
 campaign-check: $(READY) ## the campaign in the size of CI, 4 minutes
 	$(BIN)/python -m campaign --size check --seed $(CAMPAIGN_SEED)
