@@ -102,10 +102,10 @@ def minutes(seconds: float) -> str:
 
 
 def _fitted(text: str, columns: int) -> str:
-    """As many whole fields, two spaces apart, as fit: half a number would be another number."""
-    while len(text) > columns and "  " in text:
+    """As many whole fields, two spaces apart or one, as fit: half a number would be another number."""
+    while len(text.replace("  ", " ")) > columns and "  " in text:
         text = text[: text.rindex("  ")].rstrip()
-    return text[:columns]
+    return text if len(text) <= columns else text.replace("  ", " ")[:columns]
 
 
 class LiveLine:
