@@ -447,6 +447,9 @@ def test_a_latched_fault_keeps_the_needles_still_until_it_is_cleared(pen: Pen, p
     assert error.value.code == "fault-not-clearable"
     pen_sim.inject("over-temperature", celsius=30.0)
     pen_sim.advance(1)
+    # The cause is gone, and still a press clears nothing: that is a person's act.
+    with pytest.raises(DeviceFault, match="over-temperature"), pen.needling():
+        pass
     assert [fault.name for fault in pen.faults()] == ["over-temperature"]
     pen.clear_faults()
     assert pen.faults() == ()
