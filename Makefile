@@ -82,7 +82,7 @@ campaign-check: $(READY) ## the campaign in the size of CI, 4 minutes
 lock: ## constraints.txt anew, from the newest versions that pyproject.toml permits
 	@PYTHON="$(PYTHON)" bash scripts/lock.sh
 
-check: lint test-optimised $(BENCH_READY) test campaign-check ## all that CI runs
+check: lint test-optimised $(BENCH_READY) campaign-check test ## all that CI runs
 
 clean: ## removes the environment and everything built
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
