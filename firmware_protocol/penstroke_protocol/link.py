@@ -7,6 +7,7 @@ A link is an engine without I/O: `receive_data(data, now_ns)` takes bytes, `data
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from typing import Generic, TypeVar
 
@@ -18,7 +19,7 @@ MS = 1_000_000
 E = TypeVar("E")
 
 
-class Link(Generic[E]):
+class Link(ABC, Generic[E]):
     """Base of `HostLink` and `DeviceLink`."""
 
     def __init__(self) -> None:
@@ -61,13 +62,14 @@ class Link(Generic[E]):
             self._frame(*self._frames.popleft())
         return self._events.popleft() if self._events else None
 
+    @abstractmethod
     def next_timer(self) -> int | None:
         """When `handle_timer` wants to be called, in ns; None while nothing is due."""
-        raise NotImplementedError
 
+    @abstractmethod
     def handle_timer(self, now_ns: int) -> None:
         """Do what is due at `now_ns`; harmless when nothing is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _frame(self, frame: Frame, now_ns: int) -> None:
-        raise NotImplementedError
+        """Deal with one whole frame."""
