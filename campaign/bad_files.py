@@ -50,7 +50,7 @@ forehead = 0.3
 """
 CONFIG: Final = """port = "/dev/ttyACM0"
 operator = "A. Berg"
-data_dir = "/tmp/somewhere"
+data_dir = "somewhere"
 usb_ids = ["1209:0001"]
 """
 ODD: Final = (

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -415,8 +414,12 @@ class Pen:
             told = self._line.confirm_stop()
             if self._line.stop_repeated:
                 # A repeat may still be on its way and raise the epoch once more: the answer comes after it.
-                with suppress(LinkError, Stopped):
+                try:
                     told = self._ask_status()
+                except LinkError:
+                    pass  # the STOP was answered; what comes next will find the line as it is
+                except Stopped:  # somebody asked for a stop once more, and has yet to be told to the owner
+                    self._line.stop_demanded = True
             deadline_ns = self.now_ns() + RETRACT_NS
             while told.flags & (Flag.MOTOR_ON | Flag.NEEDLES_OUT):
                 if self.now_ns() >= deadline_ns:

@@ -238,6 +238,22 @@ def test_a_stop_that_had_to_be_repeated_does_not_end_the_next_press(ready: Pen, 
         assert needle(ready, 1) == "duration"
 
 
+@pytest.mark.req("S-11", "S-12")
+def test_a_second_stop_while_the_first_is_confirmed_is_told_all_the_same(ready: Pen, port: Hooked) -> None:
+    """The first was repeated, so the pen is asked once more; the second falls into that question."""
+    port.inject("delay", direction="to-host", ms=50.0)
+    port.after[GetStatus] = ready.demand_stop
+    ready._line.confirm_stop()
+    assert ready._line.stop_repeated
+    ready._finish_stop()
+    port.inject("delay", direction="to-host", off=True)
+    assert GetStatus not in port.after, "the question was put"
+    assert ready.stop_demanded
+    with pytest.raises(Stopped):
+        needle(ready)
+    assert not port.moved
+
+
 @pytest.mark.req("S-12")
 def test_any_thread_but_the_one_that_turns_the_line_only_writes(ready: Pen, port: Hooked) -> None:
     """The connecting thread, too, once another one runs the loop."""
