@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from bench.machine import commit, cpu
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -82,8 +83,8 @@ Written by `make bench`; not edited by hand. Subject and reference were measured
 is the median of the ratios of paired turns, with the smallest and the largest of them in brackets. On a busy
 machine ratios shift by up to a third and absolute times by more, so read the load average beside them.
 
-- {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}, size: {size.name}
-- {_cpu()}, {os.cpu_count()} processors, {platform.system()} {platform.release()}
+- {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}, size: {size.name}
+- {cpu()}, {os.cpu_count()} processors, {platform.system()} {platform.release()}
 - Python {platform.python_version()}, {_packages()}
 """
     return "\n\n".join([head.rstrip(), *(section.markdown() for section in sections)]) + "\n"
@@ -91,22 +92,6 @@ machine ratios shift by up to a third and absolute times by more, so read the lo
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True
-    )
-    return done.stdout.strip() or "unknown"
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _packages() -> str:

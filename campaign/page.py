@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 
-from campaign.hosts import ROOT
+from bench.machine import commit, cpu
+
 from campaign.orders import Order, Section
 
 
@@ -24,28 +23,12 @@ Written by `make campaign`; not edited by hand. Every number counts runs that ha
 was run with something broken on purpose, and had to report failures. One part again:
 `python -m campaign PART --seed {order.seed} --size {order.size}`.
 
-- {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}
+- {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}
 - size {order.size}, seed {order.seed}
-- {_cpu()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.2f} at the end
+- {cpu()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.2f} at the end
 - Python {platform.python_version()}
 - parts: {", ".join(parts)}
 - {ran:,} runs, {failed:,} failed
 
 """
     return head + "\n\n".join(section.markdown() for _, _, section in sections) + "\n"
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True
-    )
-    return done.stdout.strip() or "unknown"
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
