@@ -17,10 +17,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest import mock
 
 from campaign.hosts import ROOT, from_tests
 from campaign.orders import Order, Section, percentile
@@ -34,67 +37,115 @@ included."""
 PATIENCE_S = 30.0
 _PAUSE = threading.Event()
 """Never set: between two looks into the journal, which nobody tells of."""
+AGAIN = 10
+"""How often a run may begin again because it ended before the act: the machine starved the host, or the cable
+was cut before the needles moved."""
 Found = tuple[float, float | None, float]
 """Milliseconds to drive cut and to needles in, from what counts; and to drive cut from the act."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One trigger: its limits in ms, and one run of it."""
+
+    name: str
+    cut_ms: float
+    retracted_ms: float
+    once: Callable[[Random, Any], Found]
+
+
+class _TooSoon(LookupError):
+    """The run was over before the act: it shows nothing, and is begun again."""
+
+
 def run(order: Order) -> list[Section]:
-    """All rows."""
+    """All rows: one after the other at full size, for figures of a quiet machine; else all at once."""
     section = Section("Deadlines with real processes", TEXT, HEADER)
     walls = Section(
         "The same, from the act, by the wall clock",
-        "The same runs; not judged.",
-        ("act", "p50", "p99", "max"),
+        "The same runs; not judged. *Begun again*: over before the act, which shows nothing and is no run.",
+        ("act", "runs", "p50", "p99", "max", "begun again"),
     )
-    runs = order.count(full=200, check=20, small=1)
-    rows: list[tuple[Trigger, Callable[[Random, Any], Found]]] = [
-        (Trigger("host killed (SIGKILL)", 305, 350), _killed),
-        (Trigger("host frozen (SIGSTOP), thawed later", 305, 350), _frozen),
-        (Trigger("STOP asked from another process", 50, 100), _asked),
-        (Trigger("cable cut", 305, 350), _cut),
-    ]
-    for trigger, once in rows[:1] if order.planted else rows:
-        before, wall_ms = section.failed, list[float]()
-        with _served(order, trigger.name) as served:
-            for number in range(runs):
-                rng = order.rng("deadlines_real", trigger.name, number)
-                try:
-                    cut, home, from_act = once(rng, served)
-                except LookupError as missing:
-                    section.ran += 1
-                    section.fail(f"{trigger.name}, run {number}: {missing}")
-                    continue
-                wall_ms.append(from_act)
-                if once is _asked and order.size != "full" and not order.planted:
-                    # The wall clock of a machine that tests proves nothing; that it was stopped does.
-                    trigger.note(cut, home)
-                else:
-                    trigger.judge(section, order, number, cut, home)
+    rows = ROWS[:1] if order.planted else ROWS
+    runs = 1 if order.planted else order.count(full=200, check=20, small=10)
+    lanes = 1 if order.planted else order.count(full=1, check=1, small=3)
+    with (
+        _runtime_folder(),
+        ThreadPoolExecutor(1 if order.size == "full" else len(rows) * lanes) as pool,
+    ):
+        begun = [
+            (row, [pool.submit(_lane, order, row, range(lane, runs, lanes)) for lane in range(lanes)])
+            for row in rows
+        ]
+        ended = [(row, [one for lane in each for one in lane.result()]) for row, each in begun]
+    for row, outcomes in ended:
+        trigger, before = Trigger(row.name, row.cut_ms, row.retracted_ms), section.failed
+        wall_ms = list[float]()
+        for number, found, _ in sorted(outcomes, key=lambda outcome: outcome[0]):
+            if isinstance(found, str):
+                section.ran += 1
+                section.fail(f"{row.name}, run {number}: {found}")
+                continue
+            cut, home, from_act = found
+            wall_ms.append(from_act)
+            if row.once is _asked and order.size != "full" and not order.planted:
+                # The wall clock of a machine that tests proves nothing; that it was stopped does.
+                trigger.note(cut, home)
+            else:
+                trigger.judge(section, order, number, cut, home)
         trigger.finish(section, before)
         if wall_ms:
             figures = [percentile(wall_ms, 50), percentile(wall_ms, 99), max(wall_ms)]
-            walls.rows.append((trigger.name, *(f"{figure:.0f} ms" for figure in figures)))
+            again = sum(again for _, _, again in outcomes)
+            cells = (f"{figure:.0f} ms" for figure in figures)
+            walls.rows.append((row.name, str(len(wall_ms)), *cells, str(again)))
     return [section, walls]
 
 
+def _lane(order: Order, row: _Row, numbers: range) -> list[tuple[int, Found | str, int]]:
+    """These runs of one row, one after the other at a pen of their own: times or what failed, and how often
+    it was begun again."""
+    outcomes: list[tuple[int, Found | str, int]] = []
+    with _served(order, row.name, numbers.start) as served:
+        for number in numbers:
+            rng = order.rng("deadlines_real", row.name, number)
+            found: Found | str = ""
+            for again in range(AGAIN + 1):
+                try:
+                    found = row.once(rng, served)
+                except _TooSoon as soon:
+                    found = f"{soon}, {again + 1} times in a row"
+                    continue
+                except LookupError as missing:
+                    found = str(missing)
+                break
+            outcomes.append((number, found, again))
+    return outcomes
+
+
 @contextmanager
-def _served(order: Order, name: str) -> Iterator[Any]:
-    """A simulated pen in its own process, its port, lock and journal in a folder of their own."""
+def _runtime_folder() -> Iterator[None]:
+    """Locks and control sockets of these runs in a folder of their own, for every row."""
+    with (
+        tempfile.TemporaryDirectory(prefix="pen-") as folder,
+        mock.patch.dict(os.environ, {"PENSTROKE_RUNTIME_DIR": folder}),
+    ):
+        yield
+
+
+@contextmanager
+def _served(order: Order, name: str, lane: int) -> Iterator[Any]:
+    """A simulated pen in its own process, its port and journal in a folder of their own."""
     with tempfile.TemporaryDirectory(prefix="pen-") as folder:
-        before = os.environ.get("PENSTROKE_RUNTIME_DIR")
-        os.environ["PENSTROKE_RUNTIME_DIR"] = f"{folder}/run"
-        seed = order.rng("deadlines_real", name).getrandbits(16)
+        seed = order.rng("deadlines_real", name, "pen", lane).getrandbits(16)
+        link = ("--pty", "--link", f"{folder}/pen")
         served = from_tests("served").Served(
-            Path(folder), "--seed", str(seed), "--pty", "--link", f"{folder}/pen", *_cuts(order, name, folder)
+            Path(folder), "--seed", str(seed), *link, *_cuts(order, name, lane, folder)
         )
         try:
             yield served
         finally:
             served.close()
-            if before is None:
-                del os.environ["PENSTROKE_RUNTIME_DIR"]
-            else:
-                os.environ["PENSTROKE_RUNTIME_DIR"] = before
 
 
 class _Host:
@@ -110,18 +161,17 @@ class _Host:
             text=True,
         )
         if not _line(self.process):
-            self.end()
-            raise LookupError("the host did not come to move needles")
+            raise _TooSoon(f"the host did not come to move needles: {self.end()}")
 
     def wait_s(self, longest_s: float) -> None:
         """Let it run for so long, unless it ends."""
         if self.process.stderr is not None:
             select.select([self.process.stderr], [], [], longest_s)
 
-    def end(self) -> None:
-        """Whatever it does, it is gone."""
+    def end(self) -> str:
+        """Whatever it does, it is gone; what it said last."""
         self.process.kill()
-        self.process.communicate()
+        return self.process.communicate()[1].strip()
 
 
 def _line(process: subprocess.Popen[str]) -> str:
@@ -152,6 +202,8 @@ def _by_lease(served: Any, after: int, act_s: float) -> Found:
     _await(served, after, "motor", on=False)
     entries = _await(served, after, "needles", extended=False)
     lapses = [e for e in entries if e["event"] == "lease" and e["what"] == "lapsed"]
+    if lapses and lapses[0]["wall"] < act_s:
+        raise _TooSoon("the lease ended the run before the act")
     off = next(e for e in entries if e["event"] == "motor" and not e["on"])
     home_s = first(entries, "needles", off["t"], extended=False)
     if not lapses or home_s is None:
@@ -196,10 +248,13 @@ def _asked(rng: Random, served: Any) -> Found:
         host.wait_s(rng.uniform(0, 0.4))
         act_s = time.time()
         reply = ask_stop(served.port, timeout_s=PATIENCE_S)
-        if reply is None or not reply.stopped:
-            raise LookupError(f"the holder of the port did not stop it: {reply}")
         entries = _await(served, host.entries_before, "needles", extended=False)
         off = next(e for e in entries if e["event"] == "motor" and not e["on"])
+        if off["reason"] == "lease":
+            # A starved host; or one that does not stop when asked, and then never does.
+            raise _TooSoon("the lease ended the run and not the stop")
+        if reply is None or not reply.stopped:
+            raise LookupError(f"the holder of the port did not stop it: {reply}")
         home = next(e for e in entries if e["event"] == "needles" and not e["extended"])
         cut_ms = (off["wall"] - act_s) * 1000
         host.process.communicate(timeout=PATIENCE_S)
@@ -208,38 +263,47 @@ def _asked(rng: Random, served: Any) -> Found:
         host.end()
 
 
-def _cuts(order: Order, name: str, folder: str) -> list[str]:
+def _cuts(order: Order, name: str, lane: int, folder: str) -> list[str]:
     """For the cable only: it is cut and plugged again and again, at instants of the pen's own clock."""
-    if name != "cable cut":
+    if name != CABLE:
         return []
-    rng = order.rng("deadlines_real", "cuts")
+    rng = order.rng("deadlines_real", "cuts", lane)
     at_s, lines = 2.0, ["timeline:"]
     for _ in range(4000):
-        at_s += rng.uniform(1.6, 2.6)
-        lines += [f"- {{at: {at_s:.3f}, inject: cut}}", f"- {{at: {at_s + 0.8:.3f}, inject: cut, off: true}}"]
-        at_s += 0.8
+        at_s += rng.uniform(1.0, 1.8)
+        lines += [f"- {{at: {at_s:.3f}, inject: cut}}", f"- {{at: {at_s + 0.4:.3f}, inject: cut, off: true}}"]
+        at_s += 0.4
     scenario = Path(folder) / "cuts.yaml"
     scenario.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return ["--scenario", str(scenario)]
 
 
 def _cut(rng: Random, served: Any) -> Found:
-    """A host that starts whenever the cable is whole; a cut that came before its needles moved is no run."""
+    """A host that starts when the cable is whole, and whose needles move when it is cut."""
     link = served.journal_path.parent / "pen"
-    for _ in range(20):
-        served.port = str(link)
-        try:
-            host = _Host(served)
-        except LookupError:
-            continue
-        try:
-            entries = _await(served, host.entries_before, "motor", on=True)
-            entries = _await(served, host.entries_before, "motor", on=False)
-            start_s = next(e["t"] for e in entries if e["event"] == "motor" and e["on"])
-            cut = [e for e in entries if e["event"] == "inject" and e["t"] > start_s and not e["params"]]
-            if not cut:
-                raise LookupError("something else stopped it")
-            return _by_lease(served, host.entries_before, cut[0]["wall"])
-        finally:
-            host.end()
-    raise LookupError("no host could connect between two cuts")
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not link.exists():
+        if time.monotonic() > deadline_s:
+            raise LookupError("the cable was not plugged again")
+        _PAUSE.wait(0.02)
+    served.port = str(link)
+    host = _Host(served)
+    try:
+        entries = _await(served, host.entries_before, "motor", on=True)
+        entries = _await(served, host.entries_before, "motor", on=False)
+        start_s = next(e["t"] for e in entries if e["event"] == "motor" and e["on"])
+        cut = [e for e in entries if e["event"] == "inject" and e["t"] > start_s and not e["params"]]
+        if not cut:
+            raise _TooSoon("something else ended it before the cut")
+        return _by_lease(served, host.entries_before, cut[0]["wall"])
+    finally:
+        host.end()
+
+
+CABLE = "cable cut"
+ROWS = (
+    _Row("host killed (SIGKILL)", 305, 350, _killed),
+    _Row("host frozen (SIGSTOP), thawed later", 305, 350, _frozen),
+    _Row("STOP asked from another process", 50, 100, _asked),
+    _Row(CABLE, 305, 350, _cut),
+)

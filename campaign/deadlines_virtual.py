@@ -30,7 +30,7 @@ Cause = Callable[[Host], float | None]
 def run(order: Order) -> list[Section]:
     """All rows."""
     section = Section(TITLE, TEXT, HEADER)
-    runs = order.count(full=200, check=50, small=4)
+    runs = order.count(full=200, check=50, small=10)
     for trigger, once in TRIGGERS:
         row = Trigger(*trigger)
         before = section.failed
