@@ -1,1 +1,1 @@
-"""Reports and exports of a treatment's record: values in, text or bytes out. No pen, no database, no clock."""
+"""Reports and exports of a treatment: values in, text or bytes out. No pen, no database, no clock."""

@@ -1,8 +1,8 @@
 """The map of a treatment: the packaged pictures with treated zones shaded by depth and labelled.
 
-Strategy. The picture stands in the middle; each zone that has something to say gets a label in a column beside
-it, joined to it by a line, so that nothing has to fit into an eyelid. The labels keep the order of the zones
-from top to bottom and are moved apart where they would overlap.
+Strategy. The picture stands in the middle; each zone that has something to say gets a label in a column
+beside it, joined to it by a line, so that nothing has to fit into an eyelid. The labels keep the order of the
+zones from top to bottom and are moved apart where they would overlap.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def _sides(drawn: Picture, say: Words, simulated: bool) -> str:
             (340, f"{escape(say('from behind'))}: {escape(say('L'))} | {escape(say('R'))}"),
         ]
     parts = [
-        f'<text x="{_MARGIN - 60 + (drawn.width + 120) * at:g}" y="20" text-anchor="{anchor}" font-weight="bold">{text}</text>'
+        f'<text x="{_MARGIN - 60 + (drawn.width + 120) * at:g}" y="20" text-anchor="{anchor}" '
+        f'font-weight="bold">{text}</text>'
         for at, anchor, text in places
     ]
     parts += [
@@ -144,7 +145,8 @@ def _sides(drawn: Picture, say: Words, simulated: bool) -> str:
     if drawn.name == "body":
         note = escape(say("L and R are the patient's left and right"))
         parts.append(
-            f'<text x="{_MARGIN + drawn.width / 2:g}" y="34" text-anchor="middle" font-size="10.5">{note}</text>'
+            f'<text x="{_MARGIN + drawn.width / 2:g}" y="34" text-anchor="middle" '
+            f'font-size="10.5">{note}</text>'
         )
     if simulated:
         middle = _MARGIN + drawn.width / 2

@@ -1,8 +1,8 @@
 """The pictures of the zones: a face, and a body from both sides, with one path for each zone and side.
 
-They are data (`data/face.svg`, `data/body.svg`): drawings that open in any drawing program, whose paths carry
-the zone, the side and the point where a label may touch it. Report and panel draw from the same paths. Left and
-right are the patient's; seen from the front the patient's right is on the left of the picture.
+They are data (`data/face.svg`, `data/body.svg`): drawings that open in any drawing program, whose paths
+carry the zone, the side and the point where a label may touch it. Report and panel draw from the same paths.
+Left and right are the patient's; seen from the front the patient's right is on the left of the picture.
 """
 
 from __future__ import annotations
