@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 T ?=
 
-.PHONY: models help setup demo test test-optimised lint format generate lock check planted picture bench bench-small campaign campaign-check clean
+.PHONY: models help setup demo test test-optimised lint format generate lock check planted picture bench bench-small campaign campaign-check mutants mutants-changed clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,18 @@ models: ## Spin over the models of the wire, and over the bugs planted in them
 
 campaign-check: $(READY) ## the campaign in the size of CI, 4 minutes
 	$(BIN)/python -m campaign --size check --seed $(CAMPAIGN_SEED)
+
+# Apart from the rest: cosmic-ray's operators, without its other dependencies.
+MUTANTS_READY := .venv/.mutants-ready
+$(MUTANTS_READY): mutants/constraints.txt $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --target .venv/mutants -r mutants/constraints.txt && touch $@
+
+mutants: $(MUTANTS_READY) ## docs/safety/mutants.md: every mutant of the safety layer, the wire and the stop path; a quarter of an hour
+	$(BIN)/python -m mutants --report docs/safety/mutants.md
+
+mutants-changed: $(MUTANTS_READY) ## the mutants on lines that changed, in 3 minutes at most
+	$(BIN)/python -m mutants --changed
 
 lock: ## constraints.txt anew, from the newest versions that pyproject.toml permits
 	@PYTHON="$(PYTHON)" bash scripts/lock.sh

@@ -1,0 +1,47 @@
+"""What is mutated, and the tests that must notice: the quickest and nearest first, for one failure is enough.
+
+Tests that start processes or wait in real time are left out: they would take minutes, and on a busy machine
+might fail by themselves, which would count as noticing. What a program writes (the zone table) is judged by
+`make lint`, which writes it again.
+"""
+
+from __future__ import annotations
+
+_SAFETY = "src/penstroke/safety"
+_WIRE = "firmware_protocol/penstroke_protocol"
+_DRIVER = "src/penstroke"
+
+
+def _tests(room: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"tests/{room}/test_{name}.py" for name in names)
+
+
+_VERDICTS = _tests("safety", "depth_verdict", "refusal_codes")
+_LINK = _tests(
+    "protocol",
+    "protocol_session",
+    "protocol_requests",
+    "protocol_stop",
+    "protocol_unasked",
+    "protocol_hostile",
+)
+_MOTION = _tests("driver", "driver_strokes", "driver_stops", "driver_gaps", "driver_pen", "driver_gate")
+
+SUBJECTS: dict[str, tuple[str, ...]] = {
+    f"{_SAFETY}/check.py": _VERDICTS,
+    f"{_SAFETY}/clinic.py": _tests("safety", "clinic_profile", "depth_verdict"),
+    f"{_SAFETY}/duty.py": _tests("safety", "duty"),
+    f"{_SAFETY}/figures.py": _tests("safety", "figures_file"),
+    f"{_SAFETY}/limits.py": (*_VERDICTS, *_tests("safety", "rate_verdict", "clinic_profile")),
+    f"{_SAFETY}/rate.py": _tests("safety", "rate_verdict", "refusal_codes"),
+    f"{_SAFETY}/units.py": (*_tests("safety", "depth_text", "rate_verdict"), *_VERDICTS),
+    f"{_SAFETY}/verdict.py": _VERDICTS,
+    f"{_SAFETY}/zones.py": _tests("safety", "zone_table", "depth_verdict"),
+    f"{_WIRE}/device_link.py": _LINK,
+    f"{_WIRE}/link.py": _LINK,
+    f"{_DRIVER}/strokes.py": _MOTION,
+    f"{_DRIVER}/watch.py": _tests("driver", "driver_watch", "driver_strokes"),
+    f"{_DRIVER}/duty.py": _tests("driver", "driver_strokes", "driver_pen"),
+    f"{_DRIVER}/readiness.py": _tests("driver", "driver_pen", "driver_gate", "driver_hostile"),
+}
+"""By module: its tests, in the order in which they run."""
