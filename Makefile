@@ -68,10 +68,12 @@ bench: $(BENCH_READY) ## docs/benchmarks.md: the figures, beside those of other 
 bench-small: $(BENCH_READY) ## the benchmarks in a size that only shows that they run
 	$(BIN)/python -m bench --small
 
-# Three quarters of an hour; one part alone: .venv/bin/python -m campaign PART --seed N --size full
+# Three quarters of an hour; one part alone: .venv/bin/python -m campaign PART --seed N --size full. A long soak:
+# make campaign CAMPAIGN="--hours 72 --real-hours 8"
 CAMPAIGN_SEED ?= 1
+CAMPAIGN ?=
 campaign: $(READY) ## docs/safety/campaign.md: the safety campaign with its full numbers
-	$(BIN)/python -m campaign --size full --seed $(CAMPAIGN_SEED) --report docs/safety/campaign.md
+	$(BIN)/python -m campaign --size full --seed $(CAMPAIGN_SEED) --report docs/safety/campaign.md $(CAMPAIGN)
 
 models: ## Spin over the models of the wire, and over the bugs planted in them
 	$(PYTHON) models/verify.py

@@ -1,5 +1,8 @@
 """`python -m campaign [PART …] [--seed N] [--size full|check|small] [--report FILE]`: the safety campaign.
 
+`--hours` and `--real-hours` make the soak last as long as one likes: `python -m campaign soak --hours 72
+--real-hours 8`.
+
 Before each part a self-check: with something broken on purpose the part must report failures.
 """
 
@@ -41,6 +44,13 @@ def run_part(part: str, order: Order) -> list[Section]:
     return sections
 
 
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 < hours <= 10_000:
+        raise ValueError(text)
+    return hours
+
+
 def main(args: list[str]) -> int:
     """0 when nothing failed, 1 when something did."""
     parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
@@ -48,13 +58,17 @@ def main(args: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same runs (default 1)")
     parser.add_argument("--size", choices=SIZES, default="check")
     parser.add_argument("--report", type=Path, help="write the report to this file")
+    parser.add_argument("--hours", type=_hours, help="of the soak in virtual time")
+    parser.add_argument("--real-hours", type=_hours, help="of each of the soak's runs in real time")
     given = parser.parse_args(args)
     unknown = sorted(set(given.parts) - set(PARTS))
     if unknown:
         parser.error(f"there is no part {', '.join(unknown)}")
+    if (given.hours or given.real_hours) and given.parts and "soak" not in given.parts:
+        parser.error("--hours and --real-hours are for the soak, which is not among these parts")
     if not __debug__:
         parser.error("some parts judge by assertions of the tests: run it without -O")
-    order = Order(given.size, given.seed)
+    order = Order(given.size, given.seed, hours=given.hours, real_hours=given.real_hours)
     sections: list[tuple[str, float, Section]] = []
     failed = False
     for part in given.parts or PARTS:

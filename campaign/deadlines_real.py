@@ -60,7 +60,7 @@ class _TooSoon(LookupError):
 
 def run(order: Order) -> list[Section]:
     """All rows: one after the other at full size, for figures of a quiet machine; else all at once."""
-    section = Section("Deadlines with real processes", TEXT, HEADER)
+    section = Section("F3, F4, F5: deadlines with real processes", TEXT, HEADER)
     walls = Section(
         "The same, from the act, by the wall clock",
         "The same runs; not judged. *Begun again*: over before the act, which shows nothing and is no run.",
@@ -152,7 +152,7 @@ class _Host:
     """A host process whose needles move."""
 
     def __init__(self, served: Any) -> None:
-        self.entries_before = len(_journal(served))
+        self.entries_before = len(read_journal(served))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "campaign.real_host", served.port],
             cwd=ROOT,
@@ -181,7 +181,8 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline() if ready else ""
 
 
-def _journal(served: Any) -> list[dict[str, Any]]:
+def read_journal(served: Any) -> list[dict[str, Any]]:
+    """All entries so far of the pen's journal."""
     lines = served.journal_path.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
@@ -190,7 +191,7 @@ def _await(served: Any, after: int, event: str, **fields: object) -> list[dict[s
     """The journal from entry `after` on, once it holds such an entry; `LookupError` if it never does."""
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
-        entries = _journal(served)[after:]
+        entries = read_journal(served)[after:]
         if first(entries, event, 0, **fields) is not None:
             return entries
         _PAUSE.wait(0.02)
@@ -234,7 +235,7 @@ def _frozen(rng: Random, served: Any) -> Found:
         os.kill(host.process.pid, signal.SIGCONT)
         found = _by_lease(served, host.entries_before, act_s)
         host.process.communicate(timeout=PATIENCE_S)
-        ons = [e for e in _journal(served)[host.entries_before :] if e["event"] == "motor" and e["on"]]
+        ons = [e for e in read_journal(served)[host.entries_before :] if e["event"] == "motor" and e["on"]]
         if len(ons) != 1:
             raise LookupError("needles moved again after the host was thawed")
         return found

@@ -25,6 +25,10 @@ class Order:
     size: str
     seed: int
     planted: bool = False
+    hours: float | None = None
+    """Of the soak in virtual time; None: as the size has it."""
+    real_hours: float | None = None
+    """Of each of the soak's runs in real time; None: as the size has it."""
 
     def count(self, *, full: int, check: int, small: int) -> int:
         """How many, at this size. With a planted defect the small number is enough."""
