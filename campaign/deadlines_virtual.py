@@ -236,8 +236,14 @@ def _silent(host: Host) -> float:
     return host.now_s
 
 
-def _disagrees(offset_um: int) -> Callable[[Random], tuple[float, float]]:
-    """Told to be shallower, the needles go elsewhere, and the pen does not mind."""
+def _hung(host: Host) -> float:
+    """It hears and says nothing while its motor runs, until its watchdog resets it."""
+    host.world.inject("hang")
+    return host.now_s
+
+
+def _disagrees(name: str, **params: object) -> Callable[[Random], tuple[float, float]]:
+    """Told to be shallower and slower, the needles do something else, and the pen does not mind."""
 
     def once(rng: Random) -> tuple[float, float]:
         host = Host(rng)
@@ -249,9 +255,10 @@ def _disagrees(offset_um: int) -> Callable[[Random], tuple[float, float]]:
                 if rng.random() < 0.2:
                     host.advance_ms(rng.uniform(0, 45))
                 if turn == turns:
-                    host.world.inject("wrong-depth", offset_um=offset_um)
+                    host.world.inject(name, **params)
                     from_s = host.now_s
                     host.pen.set_depth(mm=0.85)
+                    host.pen.set_rate(hz=105)
                     sets = [e["t"] for e in host.entries if e["event"] == "limit" and e["t"] >= from_s]
                     from_s = sets[0] if sets else from_s
         host.advance_ms(700)
@@ -290,8 +297,13 @@ TRIGGERS: list[tuple[tuple[str, float, float | None], Callable[[Random], tuple[f
     (("depth outside its window (20 ms)", 40, 90), _from_cause(_drift)),
     (("motor stall (20 ms)", 40, 90), _from_cause(_stall)),
     (("brown-out that is survived", 20, 70), _trip("brown-out", deep=False)),
+    (("battery empty", 20, 70), _trip("battery-low", pct=2)),
+    (("depth reading that stands still (500 ms)", 520, 570), _trip("sensor-stuck")),
+    (("reading that cannot be", 20, 70), _trip("over-temperature", celsius=-40)),
     (("device silent, from the cause", 300, 350), _from_cause(_silent)),
-    (("device too deep, from its change", 300, 350), _disagrees(300)),
-    (("device too shallow, from its change", 300, 350), _disagrees(-300)),
+    (("device too deep, from its change", 300, 350), _disagrees("wrong-depth", offset_um=300)),
+    (("device too shallow, from its change", 300, 350), _disagrees("wrong-depth", offset_um=-300)),
+    (("device at another rate (300 ms), from its change", 600, 650), _disagrees("wrong-rate", factor=0.5)),
+    (("device hung, from the cause", 300, 350), _from_cause(_hung)),
     (("arm unused", 10_000, None), _arm_unused),
 ]

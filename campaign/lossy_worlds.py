@@ -25,7 +25,7 @@ PLANTED = {"a request acted twice", "motor on after a stop", "motion unasked"}
 
 def run(order: Order) -> list[Section]:
     """All worlds."""
-    section = Section("Lost bytes", TEXT, ("what", "number", "wrong"))
+    section = Section("Worlds that lose bytes", TEXT, ("what", "number", "wrong"))
     worlds = order.count(full=2000, check=300, small=25)
     counts: Counter[str] = Counter()
     wrong: Counter[str] = Counter()

@@ -16,7 +16,7 @@ def page(sections: Sequence[tuple[str, float, Section]], order: Order) -> str:
     """The whole page."""
     ran = sum(section.ran for _, _, section in sections)
     failed = sum(section.failed for _, _, section in sections)
-    parts = dict.fromkeys(part for part, _, _ in sections)
+    parts = {part: took_s for part, took_s, _ in sections}
     head = f"""# Safety campaign
 
 Written by `make campaign`; not edited by hand. Every number counts runs that happened. Before a part ran, it
@@ -27,7 +27,7 @@ was run with something broken on purpose, and had to report failures. One part a
 - size {order.size}, seed {order.seed}
 - {cpu()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.2f} at the end
 - Python {platform.python_version()}
-- parts: {", ".join(parts)}
+- parts: {", ".join(f"{part} ({took_s:.0f} s)" for part, took_s in parts.items())}
 - {ran:,} runs, {failed:,} failed
 
 """
