@@ -191,8 +191,6 @@ class Recorder:
         )
 
     def _see_whether_it_works(self) -> None:
-        if self._closing:
-            raise RuntimeError("this recorder is closed")
         oldest_s = self._under_way_s or next((since_s for since_s, _ in self._line), None)
         if self.failed is None and oldest_s is not None:
             behind_s = time.monotonic() - oldest_s
@@ -200,6 +198,8 @@ class Recorder:
                 self.failed = self._behind(behind_s)
         if self.failed is not None:
             raise self.failed
+        if self._closing:
+            raise RuntimeError("this recorder is closed")
 
     def _behind(self, waited_s: float) -> RecordError:
         why = f"{self._written - self._committed} entries are not on the disk after {waited_s:.1f} s"
