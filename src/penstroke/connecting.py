@@ -11,6 +11,7 @@ from penstroke.safety.limits import NO_CLINIC, NOT_SCREENED, ClinicProfile, Scre
 from penstroke_protocol.messages import Role
 
 if TYPE_CHECKING:
+    from penstroke.ledger import Ledger
     from penstroke.ports import Port
 
 
@@ -22,6 +23,7 @@ def connect(
     screening: Screening | None = NOT_SCREENED,
     trace: Path | None = None,
     observe: bool = False,
+    ledger: Ledger | None = None,
 ) -> Pen:
     """Open a port, say HELLO, and give the pen. Use it as a context manager.
 
@@ -29,7 +31,8 @@ def connect(
     `sim://…`, or an open port. `treatment` is the token that the cartridge is bound to on its first stroke:
     1 to 2**64 - 1, drawn at random when not given, so that a cartridge is used up by one connection; keep
     `pen.treatment` to go on later. `clinic` and `screening` tighten the limits. `trace` names a file to which
-    every byte is written. `observe` opens a session that can look and stop, but move nothing.
+    every byte is written. `observe` opens a session that can look and stop, but move nothing. `ledger` writes
+    down what sets or moves before it leaves; what it cannot write is not sent.
 
     Raises `PortError` (missing, ambiguous, busy, denied), `LinkTimeout` when nothing answers, `ProtocolError`
     when something else answers, `VersionMismatch` when it speaks another version.
@@ -45,6 +48,7 @@ def connect(
             role=Role.OBSERVER if observe else Role.CONTROLLER,
             clinic=clinic,
             screening=screening,
+            ledger=ledger,
         )
     except BaseException:
         opened.close()

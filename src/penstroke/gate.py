@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstroke.ledger import RECORDED, Ledger
 from penstroke.safety.zones import Zone
 from penstroke.status import SIDE_CODES
 from penstroke_protocol.messages import Arm, LowerCeiling, SelectZone, SetDepth, SetRate, Settings, Start
@@ -22,9 +23,13 @@ class GateClosed(RuntimeError):
 
 
 class Gate:
-    """What may leave now. Everything that can move a needle is forbidden until it is permitted."""
+    """What may leave now. Everything that can move a needle is forbidden until it is permitted.
 
-    def __init__(self) -> None:
+    With a `ledger`, what sets or moves must be on record as well.
+    """
+
+    def __init__(self, ledger: Ledger | None = None) -> None:
+        self._ledger = ledger
         self._next: Any = None
         """The one setting that may leave next."""
         self._ceiling_um = 0
@@ -94,6 +99,8 @@ class Gate:
             permitted = True
         if not permitted:
             raise GateClosed(f"held back: {request} was not permitted; nothing was sent")
+        if self._ledger is not None and isinstance(request, RECORDED):
+            self._ledger.command(request)
 
 
 def _same(settings: Settings, other: Settings | Start) -> bool:

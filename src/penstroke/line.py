@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from penstroke.ports.control import ControlRequest, ControlSocket
 
 _READ_BYTES = 4096
+_REQUEST = int(Kind.REQUEST)
 _STALE_READS = 16
 _STOPPED = "a stop was asked for; the pen was told to stop, and nothing goes on by itself"
 
@@ -140,14 +141,16 @@ class Line:
         try:
             self.link.request(message, self.port.now_ns())
             data = self.link.data_to_send()
-            sent = [
-                frames.decode_message(cls, frame.payload)
-                for frame in (frames.decode(part) for part in data.split(b"\0") if part)
-                if frame.kind == Kind.REQUEST and (cls := frames.message_class(frame)) is not None
-            ]
-            if sent != [message]:
+            # One whole frame and nothing else: whatever is not that, decodes to no frame.
+            frame = frames.decode(data[1:-1])
+            cls = frames.message_class(frame)
+            sent = None if cls is None else frames.decode_message(cls, frame.payload)
+            if frame.kind != _REQUEST or sent != message:
                 raise RuntimeError(f"the frame made for {message} says {sent}")
-            self._gate(sent[0])
+            self._gate(sent)
+            if cls is not None and cls.spec.motion:
+                # A record may have taken its time, and a stop from another thread has left meanwhile.
+                self.heed_stops()
         except BaseException:
             self.link.abandon()
             raise
@@ -168,7 +171,8 @@ class Line:
     def heed_stops(self) -> None:
         """Raise `Stopped`, or `DeviceFault` for the pen's own key, if a stop has come that was not told yet.
 
-        Every stop is told to the owner once: nothing that was asked for before it was told may move a needle.
+        `DeviceFault` as well (`retraction-unconfirmed`) when the pen does not answer it. Every stop is told
+        to the owner once: nothing that was asked for before it was told may move a needle.
         """
         if self.stop_key:
             self.stop_key = False
@@ -180,6 +184,9 @@ class Line:
             )
         if self.stop_demanded:
             self.stop_demanded = False
+            if not self._stop_taken_up:
+                # Before it is told: else the next request would be given up for it, and tell it again.
+                self.confirm_stop()
             raise Stopped(_STOPPED)
 
     def demand_stop(self) -> None:

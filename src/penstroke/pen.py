@@ -19,6 +19,8 @@ from penstroke.data import figures, zone_table
 from penstroke.duty import Duty
 from penstroke.errors import DeviceFault, LinkError, PenError, Refused, Stopped, VersionMismatch
 from penstroke.gate import Gate
+from penstroke.held import DEPTH_SET, RATE_SET, Held, agree, settings_in
+from penstroke.ledger import Ledger
 from penstroke.line import LIFT, Line
 from penstroke.ports import Port
 from penstroke.readiness import (
@@ -26,8 +28,6 @@ from penstroke.readiness import (
     cartridge_reasons,
     deeper_while_running,
     not_set_reasons,
-    settings_in,
-    still_verified,
     why_read_only,
 )
 from penstroke.safety import (
@@ -35,13 +35,11 @@ from penstroke.safety import (
     NOT_SCREENED,
     Allowed,
     ClinicProfile,
-    Constraints,
     DepthLimit,
     Override,
     Refusal,
     Scope,
     Screening,
-    check_depth,
     check_envelope,
     check_rate,
     depth_limit,
@@ -94,17 +92,18 @@ class Pen:
         clinic: ClinicProfile | None = NO_CLINIC,
         screening: Screening | None = NOT_SCREENED,
         today: Callable[[], datetime.date] = datetime.date.today,
+        ledger: Ledger | None = None,
     ) -> None:
         self.treatment = treatment
-        self._gate = Gate()
+        self.ledger = ledger
+        """Writes down what sets or moves, before it leaves; None: nobody does."""
+        self._gate = Gate(ledger)
         self._line = Line(
             port, HostLink(nonce=nonce, zone_digest=ZONE_DIGEST, role=role), gate=self._gate.judge
         )
         self._today = today
         self._figures = figures()
         self._closed = False
-        self._ceiling_um = 0
-        """The ceiling this session gave the pen for the zone in force."""
         self.duty = Duty(self._figures)
         self._run: Strokes | None = None
         answer = self._line.open()
@@ -112,8 +111,7 @@ class Pen:
         self.limits = pen_limits(answer)
         self.lease_ms = answer.lease_ms
         self.read_only = why_read_only(answer, role)
-        self._believed = Settings(0, 0, 0, 0, 0, 0)
-        self._constraints = Constraints(zone=None, pen=self.limits, clinic=clinic, screening=screening)
+        self._held = Held(self.limits, clinic=clinic, screening=screening, gate=self._gate)
         if not self.read_only:
             self._settle()
 
@@ -158,7 +156,7 @@ class Pen:
                     "the pen is still in its self-test after 5 s", hint="switch it off and on again"
                 )
             self.pump(0.1)
-        self._believed = settings_in(told, flags=0)
+        self._held.settings = settings_in(told, flags=0)
 
     # -- looking ---------------------------------------------------------------------------------------
 
@@ -195,7 +193,7 @@ class Pen:
         zone = next((zone for zone in zone_table() if zone.id == told.zone), None)
         limit: DepthLimit | None = None
         if zone is not None:
-            constraints = replace(self._constraints, zone=zone, held_um=told.held_ceiling_um)
+            constraints = replace(self._held.constraints, zone=zone, held_um=told.held_ceiling_um)
             verdict = depth_limit(constraints)
             limit = verdict if isinstance(verdict, DepthLimit) else None
         return status_of(
@@ -212,8 +210,7 @@ class Pen:
         """Ask what the cartridge tells of itself."""
         self._line.cartridge_changed = False
         cartridge = Cartridge.of(self._ask(messages.GetCartridge()))
-        length_um = cartridge.needle_length_um if cartridge.present and cartridge.id else None
-        self._constraints = replace(self._constraints, cartridge_length_um=length_um)
+        self._held.cartridge(cartridge)
         return cartridge
 
     def faults(self) -> tuple[FaultInfo, ...]:
@@ -230,17 +227,15 @@ class Pen:
     def depth_limit(self, zone: str | None = None, side: str | None = None) -> DepthLimit | Refusal:
         """The limit on depth for the zone in force, or for another one as if it were chosen."""
         if zone is None:
-            return depth_limit(self._constraints)
+            return self._held.limit()
         found = find_zone(zone, side, zone_table())
         if isinstance(found, Refusal):
             return found
-        return depth_limit(
-            replace(self._constraints, zone=found, side=side, held_um=None, override=None, scope=Scope.SELECT)
-        )
+        return depth_limit(self._held.if_chosen(found, side))
 
     def check_depth(self, *, mm: object) -> Allowed | Refusal:
         """What `set_depth` would say, without doing anything."""
-        return check_depth(mm, self._constraints)
+        return self._held.check_depth(mm)
 
     def monitor(self, *, for_s: float | None = None) -> Iterator[Sample]:
         """Telemetry as it comes, until `for_s` has passed; sends no beat. Raises `LinkTimeout` on silence."""
@@ -293,62 +288,61 @@ class Pen:
         cartridge = self.cartridge()
         if cartridge.present and not cartridge.id:
             raise Refused.of(Refusal((UNREADABLE,)))
-        wanted = replace(
-            self._constraints, zone=found, side=side, held_um=None, override=override, scope=Scope.SELECT
-        )
+        wanted = self._held.if_chosen(found, side, override)
         limit = depth_limit(wanted)
         if isinstance(limit, Refusal):
             raise Refused.of(limit)
-        self._forget_zone()
+        self._held.forget_zone()
         told = self._ask(self._gate.permit_zone(found, side, ceiling_um=limit.limit_um))
-        self._agree("zone", (told.zone, told.side), (found.id, SIDE_CODES[side]))
-        self._constraints = replace(wanted, scope=Scope.MOTION)
-        self._ceiling_um = limit.limit_um
-        self._hold_told(told.held_ceiling_um)
-        self._believed = replace(
-            told, flags=told.flags & (self._believed.flags | Flag.ZONE_SET) & ~Flag.DEPTH_SET
-        )
+        agree("zone", (told.zone, told.side), (found.id, SIDE_CODES[side]))
+        self._held.zone_given(wanted, limit.limit_um, told)
 
     def set_depth(self, *, mm: object) -> None:
         """Set the needle depth in millimetres, on the pen's step. Raises `Refused` with every reason.
 
         While needles move only a shallower depth is taken.
         """
+        verdict = self._depth_wish(mm)
+        request = self._gate.permit_depth(
+            verdict.depth_um, limit_um=verdict.limit_um, tolerance_um=self.limits.tolerance_um
+        )
+        told = self._ask(request)
+        agree("depth", told.depth_um if told.flags & DEPTH_SET else None, verdict.depth_um)
+        self._held.adopt(told, DEPTH_SET)
+        self._command_changed()
+
+    def _depth_wish(self, mm: object) -> Allowed:
+        """The verdict on a depth, with a fresh look at the line. Raises `Refused` with every reason."""
         self._may_move()
         self._line.turn(self.now_ns())
         if self._line.cartridge_changed:
             # Its needles may be longer or shorter: what was known of them is no longer a limit.
             self.cartridge()
-            self._hold_told(self._ask_status().held_ceiling_um)
-        verdict = check_depth(mm, self._constraints)
+            self._held.hold_told(self._ask_status().held_ceiling_um)
+        verdict, believed = self._held.check_depth(mm), self._held.settings
         reasons = verdict.reasons if isinstance(verdict, Refusal) else ()
-        if isinstance(verdict, Allowed) and self._believed.flags & Flag.RATE_SET:
-            envelope = check_envelope(verdict.depth_um, self._believed.rate_dhz, self._figures)
-            shallower = self._believed.flags & Flag.DEPTH_SET and verdict.depth_um <= self._believed.depth_um
+        if isinstance(verdict, Allowed) and believed.flags & RATE_SET:
+            envelope = check_envelope(verdict.depth_um, believed.rate_dhz, self._figures)
+            shallower = believed.flags & DEPTH_SET and verdict.depth_um <= believed.depth_um
             if envelope is not None and not shallower:
                 reasons = envelope.reasons
             if self._run is not None and self._run.running and not shallower:
-                reasons = (*reasons, deeper_while_running(self._believed.depth_um))
+                reasons = (*reasons, deeper_while_running(believed.depth_um))
         if isinstance(verdict, Refusal) or reasons:
             raise Refused.of(Refusal(reasons))
-        request = self._gate.permit_depth(
-            verdict.depth_um, limit_um=verdict.limit_um, tolerance_um=self.limits.tolerance_um
-        )
-        told = self._ask(request)
-        self._agree("depth", told.depth_um if told.flags & Flag.DEPTH_SET else None, verdict.depth_um)
-        self._adopt(told, Flag.DEPTH_SET)
-        self._command_changed()
+        return verdict
 
     def set_rate(self, *, hz: object) -> None:
         """Set the stroke rate in hertz; it goes to the pen's nearest step. Raises `Refused`."""
         self._may_move()
-        depth_um = self._believed.depth_um if self._believed.flags & Flag.DEPTH_SET else 0
-        verdict = check_rate(hz, replace(self._constraints, scope=Scope.SELECT), depth_um, self._figures)
+        held = self._held
+        depth_um = held.settings.depth_um if held.settings.flags & DEPTH_SET else 0
+        verdict = check_rate(hz, replace(held.constraints, scope=Scope.SELECT), depth_um, self._figures)
         if isinstance(verdict, Refusal):
             raise Refused.of(verdict)
         told = self._ask(self._gate.permit_rate(verdict.rate_dhz))
-        self._agree("rate", told.rate_dhz if told.flags & Flag.RATE_SET else None, verdict.rate_dhz)
-        self._adopt(told, Flag.RATE_SET)
+        agree("rate", told.rate_dhz if told.flags & RATE_SET else None, verdict.rate_dhz)
+        held.adopt(told, RATE_SET)
         self._command_changed()
 
     def lower_ceiling(self, *, mm: object) -> None:
@@ -357,15 +351,15 @@ class Pen:
         Raises `Refused` for a ceiling that is not below the one in force: limits only tighten.
         """
         self._may_move()
-        verdict = check_depth(mm, self._constraints)
+        verdict, held = self._held.check_depth(mm), self._held
         if isinstance(verdict, Refusal):
             raise Refused.of(verdict)
         # Here first: whatever becomes of the request, this host asks for nothing deeper in this zone again.
-        self._ceiling_um = verdict.depth_um + self.limits.tolerance_um
-        self._hold(self._ceiling_um)
-        told = self._ask(self._gate.permit_ceiling(self._ceiling_um))
-        self._hold_told(told.held_ceiling_um)
-        self._adopt(told, Flag(0))
+        held.ceiling_um = verdict.depth_um + self.limits.tolerance_um
+        held.hold(held.ceiling_um)
+        told = self._ask(self._gate.permit_ceiling(held.ceiling_um))
+        held.hold_told(told.held_ceiling_um)
+        held.adopt(told, 0)
 
     # -- moving ----------------------------------------------------------------------------------------
 
@@ -459,12 +453,16 @@ class Pen:
         try:
             run.pressed(told.time_ms)
             trigger_longest_s = max(1, int(run.longest_s)) if run.trigger else 0
-            run.armed(self._ask_in(epoch, messages.Arm(self.treatment, trigger_longest_s)))
+            arm = messages.Arm(self.treatment, trigger_longest_s)
+            longest_ms = max(1, round(run.longest_s * 1000))
+            start = messages.Start(
+                settings.zone, settings.side, settings.depth_um, settings.rate_dhz, longest_ms
+            )
+            if self.ledger is not None:
+                # Both, and before ARM: the lease runs from there on, and must not wait for a disk.
+                self.ledger.prepare(arm, *(() if run.trigger else (start,)))
+            run.armed(self._ask_in(epoch, arm))
             if not run.trigger:
-                longest_ms = max(1, round(run.longest_s * 1000))
-                start = messages.Start(
-                    settings.zone, settings.side, settings.depth_um, settings.rate_dhz, longest_ms
-                )
                 run.started(self._ask_in(epoch, start))
                 self._command_changed()
         except BaseException:
@@ -485,19 +483,20 @@ class Pen:
                 hint="`penstroke faults` says what it means and how to clear it",
                 faults=names,
             )
-        self._agree(
+        held, believed = self._held, self._held.settings
+        agree(
             "settings",
             (told.zone, told.side, told.depth_um, told.rate_dhz),
-            (self._believed.zone, self._believed.side, self._believed.depth_um, self._believed.rate_dhz),
+            (believed.zone, believed.side, believed.depth_um, believed.rate_dhz),
         )
         cartridge = self.cartridge()
-        self._hold_told(told.held_ceiling_um)
+        held.hold_told(told.held_ceiling_um)
         reasons: list[Reason] = [*cartridge_reasons(cartridge, self.treatment, self._today())]
         # Both must say so: the pen that it is set, and this session that it was verified after setting.
-        reasons.extend(not_set_reasons(told.flags & self._believed.flags))
+        reasons.extend(not_set_reasons(told.flags & believed.flags))
         if not reasons:
-            depth = check_depth(told.depth_um / 1000, self._constraints)
-            rate = check_rate(told.rate_dhz / 10, self._constraints, told.depth_um, self._figures)
+            depth = held.check_depth(told.depth_um / 1000)
+            rate = check_rate(told.rate_dhz / 10, held.constraints, told.depth_um, self._figures)
             for verdict in (depth, rate):
                 if isinstance(verdict, Refusal):
                     reasons.extend(verdict.reasons)
@@ -520,7 +519,7 @@ class Pen:
 
     def _command_changed(self) -> None:
         if self._run is not None and self._run.running:
-            self._run.commanded(self._believed.depth_um, self._believed.rate_dhz)
+            self._run.commanded(self._held.settings.depth_um, self._held.settings.rate_dhz)
 
     # -- asking ----------------------------------------------------------------------------------------
 
@@ -534,16 +533,8 @@ class Pen:
         told: Status = self._line.ask(messages.GetStatus())
         if self._line.unknown:
             self._line.unknown = False
-            self._believed = still_verified(told, self._believed)
-            if not self._believed.flags & Flag.ZONE_SET:
-                self._forget_zone()
+            self._held.asked_afresh(told)
         return told
-
-    def _forget_zone(self) -> None:
-        self._gate.forbid_zone()
-        self._constraints = replace(
-            self._constraints, zone=None, side=None, held_um=None, override=None, scope=Scope.MOTION
-        )
 
     def _may_move(self) -> None:
         """Before anything that sets or moves: this session may, and what the pen holds is known."""
@@ -555,30 +546,3 @@ class Pen:
                 code="read-only",
                 hint="bring the pen's firmware and penstroke to the same version",
             )
-
-    def _adopt(self, told: Settings, setting: Flag) -> None:
-        """Believe what was read back: `setting` is verified now, the others only if they were before."""
-        self._agree("zone", (told.zone, told.side), (self._believed.zone, self._believed.side))
-        verified = told.flags & (self._believed.flags | setting)
-        self._believed = replace(told, flags=verified)
-        self._gate.verified(self._believed)
-
-    def _hold_told(self, held_um: int) -> None:
-        """The pen told what it holds: never above what this session gave it."""
-        if held_um > self._ceiling_um:
-            raise self._disagreement("ceiling", held_um, self._ceiling_um)
-        self._hold(held_um)
-
-    def _hold(self, held_um: int) -> None:
-        self._constraints = replace(self._constraints, held_um=held_um)
-
-    def _agree(self, what: str, held: object, wanted: object) -> None:
-        if held != wanted:
-            raise self._disagreement(what, held, wanted)
-
-    def _disagreement(self, what: str, held: object, wanted: object) -> PenError:
-        return DeviceFault(
-            f"the pen holds another {what} than it was told: {held} instead of {wanted}",
-            code="disagreement",
-            hint="do not use this pen; `penstroke diagnose` shows what it holds",
-        )

@@ -8,33 +8,13 @@ from penstroke.errors import VersionMismatch
 from penstroke.safety.verdict import Reason
 from penstroke.status import Cartridge
 from penstroke_protocol import messages
-from penstroke_protocol.messages import Flag, HelloAnswer, Role, Settings, Status
+from penstroke_protocol.messages import Flag, HelloAnswer, Role
 from penstroke_protocol.zone_table import ZONE_DIGEST
 
 _SWAP = "discard it and fit a new sterile cartridge"
 UNREADABLE = Reason(
     "cartridge-unreadable", "the cartridge cannot be read, so neither its needles' length nor its use", _SWAP
 )
-
-
-def still_verified(told: Status, believed: Settings) -> Settings:
-    """What may still be believed after a request was left without an answer, now that the pen was asked.
-
-    A setting that the pen holds as it was verified is still verified: a request older than the question can
-    no longer be carried out. Whatever differs came through unverified, and has to be set again.
-    """
-    flags = believed.flags & told.flags
-    if (told.zone, told.side) != (believed.zone, believed.side):
-        flags = 0
-    if told.depth_um != believed.depth_um:
-        flags &= ~Flag.DEPTH_SET
-    if told.rate_dhz != believed.rate_dhz:
-        flags &= ~Flag.RATE_SET
-    return settings_in(told, flags=flags)
-
-
-def settings_in(told: Status, *, flags: int) -> Settings:
-    return Settings(told.zone, told.side, told.held_ceiling_um, told.depth_um, told.rate_dhz, flags)
 
 
 def why_read_only(answer: HelloAnswer, role: Role) -> str:

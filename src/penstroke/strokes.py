@@ -17,7 +17,7 @@ from penstroke.status import Sample, fault_list
 from penstroke.watch import SILENCE_NS, Watch
 from penstroke_protocol.explain import kebab
 from penstroke_protocol.host_link import TelemetryReceived
-from penstroke_protocol.messages import Condition, End, EventCode, Flag, State, Telemetry
+from penstroke_protocol.messages import Condition, End, EventCode, Flag, SetDepth, State, Telemetry
 
 if TYPE_CHECKING:
     from penstroke.pen import Pen
@@ -53,6 +53,8 @@ class Strokes:
         self._longest_ns = round(longest_s * _S) + (0 if trigger else OVERRUN_NS)
         self._strokes_before: int | None = None
         self._pressed_ms = 0
+        self._wish: SetDepth | None = None
+        self._ledger = pen.ledger
 
     @property
     def running(self) -> bool:
@@ -73,6 +75,17 @@ class Strokes:
         if self._pen._run is self:
             self._rest(self._line.port.now_ns())
             self._pen._finish_stop()
+
+    def shallower(self, *, mm: object) -> None:
+        """Ask for a shallower depth while needles move. Raises `Refused` with every reason.
+
+        Judged at once, and sent by a turn of the loop that follows; with a ledger, by the first one after it
+        was written down, so that a slow disk makes no turn late.
+        """
+        request = SetDepth(self._pen._depth_wish(mm).depth_um)
+        if self._ledger is not None:
+            self._ledger.announce(request)
+        self._wish = request
 
     # -- told by the pen's own methods -----------------------------------------------------------------
 
@@ -127,6 +140,7 @@ class Strokes:
                 break
             if now_ns >= self._beat_due_ns and line.link.beat(self._believed, now_ns):
                 self._beat_due_ns = now_ns + BEAT_NS
+            self._grant_wish()
             line.turn(min(max(self._beat_due_ns, now_ns + _MS), self._heard_ns + SILENCE_NS))
             if line.fresh:
                 sample = self._newest()
@@ -134,6 +148,12 @@ class Strokes:
                     return sample
             self._check_silence()
         raise StopIteration
+
+    def _grant_wish(self) -> None:
+        wish = self._wish
+        if wish is not None and (self._ledger is None or self._ledger.written(wish)):
+            self._wish = None
+            self._pen.set_depth(mm=wish.depth_um / 1000)
 
     def _check_silence(self) -> None:
         """Also when something came: a pen whose clock stands still is as good as silent."""

@@ -3,7 +3,7 @@
 No file, no clock, no device: whoever calls passes in what is known, and gets a value back.
 """
 
-from penstroke.safety.check import check_depth, find_zone, preset_um
+from penstroke.safety.check import check_depth, find_zone, judge_depth, preset_um
 from penstroke.safety.clinic import parse_clinic
 from penstroke.safety.duty import check_run, check_zone_time
 from penstroke.safety.figures import Figure, Figures, parse_figures
@@ -20,6 +20,7 @@ from penstroke.safety.limits import (
     Screening,
     SourceLimit,
     depth_limit,
+    gather,
 )
 from penstroke.safety.rate import check_envelope, check_rate
 from penstroke.safety.units import depth_um_from_text, hz, mm, mm_from_um, rate_hz_from_text
@@ -57,8 +58,10 @@ __all__ = [
     "depth_limit",
     "depth_um_from_text",
     "find_zone",
+    "gather",
     "hz",
     "is_side",
+    "judge_depth",
     "mm",
     "mm_from_um",
     "parse_clinic",

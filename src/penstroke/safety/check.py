@@ -56,12 +56,16 @@ def check_depth(wish_in_mm: object, constraints: Constraints) -> Allowed | Refus
     `wish + tolerance <= limit` is tested on the wish as asked. Only int, float and Decimal are numbers; a
     float is taken by its shortest decimal text.
     """
-    gathered = gather(constraints)
+    return judge_depth(wish_in_mm, gather(constraints))
+
+
+def judge_depth(wish_in_mm: object, gathered: Gathered) -> Allowed | Refusal:
+    """`check_depth` with the limits gathered already, for whoever judges many wishes under the same ones."""
     wish = exact(wish_in_mm)
     if wish is None:
         return Refusal((no_number("depth-invalid", "depth", "millimetres", wish_in_mm), *gathered.reasons))
-    reasons = (*gathered.reasons, *_depth_reasons(wish, constraints, gathered))
-    limit = limit_of(gathered, constraints.scope)
+    reasons = (*gathered.reasons, *_depth_reasons(wish, gathered))
+    limit = limit_of(gathered)
     if reasons or isinstance(limit, Refusal):
         return Refusal(reasons)
     return Allowed(
@@ -86,14 +90,14 @@ def preset_um(constraints: Constraints) -> int | None:
     return zone.start_um if fits else None
 
 
-def _depth_reasons(wish: Wish, c: Constraints, gathered: Gathered) -> list[Reason]:
-    zone = c.zone
+def _depth_reasons(wish: Wish, gathered: Gathered) -> list[Reason]:
+    zone, side = gathered.of.zone, gathered.of.side
     if zone is None or zone.forbidden:
         return []  # said already, and no figure would make it better
     label = zone.name  # without its side, which bears on no depth; the facts have it
     deepest = deepest_um(gathered)
     known = not gathered.reasons
-    facts = _Facts(zone.name, c.side, wish.value, deepest / _UM_PER_MM if known else None)
+    facts = _Facts(zone.name, side, wish.value, deepest / _UM_PER_MM if known else None)
     reasons = [
         _above(wish, label, limit, gathered, facts, deepest if known else None)
         for limit in _violated(wish, gathered)

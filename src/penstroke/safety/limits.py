@@ -218,6 +218,7 @@ class DepthLimit:
 class Gathered:
     """The limits that are known, and what stands in the way whatever the wish."""
 
+    of: Constraints
     sources: tuple[SourceLimit, ...]
     reasons: tuple[Reason, ...]
     tolerance_um: int
@@ -227,10 +228,10 @@ class Gathered:
 
 def depth_limit(constraints: Constraints) -> DepthLimit | Refusal:
     """The tightest limit and what sets it, or every reason why there is none. Never raises."""
-    return limit_of(gather(constraints), constraints.scope)
+    return limit_of(gather(constraints))
 
 
-def limit_of(gathered: Gathered, scope: Scope) -> DepthLimit | Refusal:
+def limit_of(gathered: Gathered) -> DepthLimit | Refusal:
     """The limit that gathered sources make."""
     if gathered.reasons:
         return Refusal(gathered.reasons)
@@ -240,7 +241,7 @@ def limit_of(gathered: Gathered, scope: Scope) -> DepthLimit | Refusal:
         bound_by=tightest.source,
         deepest_um=deepest_um(gathered),
         sources=gathered.sources,
-        scope=scope,
+        scope=gathered.of.scope,
     )
 
 
@@ -258,6 +259,7 @@ def gather(c: Constraints) -> Gathered:
     reasons = [*_place_reasons(c), *_unknown_reasons(c), *_unreadable_reasons(c)]
     pen = c.pen if c.pen is not None and not c.pen.problem() else None
     return Gathered(
+        of=c,
         sources=tuple(sorted(_sources(c, pen), key=_tightest_first)),
         reasons=tuple(reasons),
         tolerance_um=pen.tolerance_um if pen else 0,
