@@ -121,8 +121,9 @@ def test_a_record_that_falls_behind_has_failed(
 ) -> None:
     monkeypatch.setattr(module, "LONGEST_BEHIND_S", 0.0)
     disk.free.clear()
-    with pytest.raises(RecordError) as failed, Recorder(store) as recorder:
-        recorder.write("command", number=1)
+    recorder = Recorder(store)
+    recorder.write("command", number=1)
+    with pytest.raises(RecordError) as failed:
         recorder.write("command", number=2)
     assert failed.value.code == "record-unwritable"
     disk.free.set()

@@ -136,7 +136,7 @@ def test_the_tables_are_those_of_the_migrations(store: Store) -> None:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
         assert schema.version_of(connection) == schema.VERSION
         made = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-        assert dict(made) == schema.TRIGGERS
+        assert {row.name: row.sql for row in made} == schema.TRIGGERS
 
 
 def test_a_store_of_its_own_version_needs_no_alembic(path: Path) -> None:

@@ -114,6 +114,16 @@ class Head:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """That entry `number` had this digest, as `where` remembers it."""
+
+    where: str
+    """In words for people: a file, `report 20261123-3f0a12`, `pen PS1-0042`."""
+    number: int
+    digest: str
+
+
 _KEYS: Final = frozenset(field.name for field in fields(Entry)) - {"digest"}
 
 

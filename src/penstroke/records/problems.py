@@ -37,6 +37,10 @@ _SAYS: Final = {
         "the record store {} is damaged",
         "keep it as it is, with the files beside it, and go on with a copy from the backup",
     ),
+    "record-tampered": (
+        "the record store {} is not as it was written",
+        "`penstroke records verify` says what and where; keep the store as it is",
+    ),
     "record-in-use": (
         "the record store {} is in use by another program",
         "end the other program, or wait until it is done, and try again",

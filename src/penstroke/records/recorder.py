@@ -99,6 +99,10 @@ class Recorder:
         self._serial = serial
         self._firmware = firmware
 
+    def port_s(self) -> float | None:
+        """Seconds on the port's clock since `bind`, to the millisecond; None before it."""
+        return None if self._now_ns is None else round((self._now_ns() - self._begun_ns) / 1e9, 3)
+
     def device_time(self, ms: int) -> None:
         """The pen's own clock, as its latest telemetry tells it."""
         self._device_ms = ms
@@ -176,7 +180,6 @@ class Recorder:
             raise self.failed or self._behind(timeout_s)
 
     def _draft(self, kind: str, body: dict[str, Any]) -> Draft:
-        now_ns = self._now_ns
         return Draft(
             utc=utc_label(self._utc_now()),
             treatment=self.treatment,
@@ -185,7 +188,7 @@ class Recorder:
             device_serial=self._serial,
             firmware=self._firmware,
             simulated=self._simulated,
-            port_s=None if now_ns is None else round((now_ns() - self._begun_ns) / 1e9, 3),
+            port_s=self.port_s(),
             device_ms=self._device_ms,
             body=plain(body),
         )

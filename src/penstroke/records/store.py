@@ -16,8 +16,9 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
@@ -27,8 +28,13 @@ from sqlalchemy.pool import QueuePool
 
 from penstroke import __version__
 from penstroke.records import schema
-from penstroke.records.entry import FORMAT, NO_DIGEST, Draft, Entry, Head, utc_label
+from penstroke.records.entry import FORMAT, NO_DIGEST, Draft, Entry, Head, digest_of, utc_label
 from penstroke.records.problems import problem, told_as_ours
+from penstroke.records.seal import has_log, write_seal
+from penstroke.records.witness import Witness
+
+if TYPE_CHECKING:
+    from penstroke.records.verify import Verification
 
 BUSY_S: Final = 5.0
 """Longest wait for another program's turn. A commit takes milliseconds: who holds it for longer hangs."""
@@ -51,6 +57,7 @@ class Store:
         """The SQLite file; None for another database."""
         self.readonly = readonly
         self._engine = engine
+        self._wrote = False
 
     def __enter__(self) -> Store:
         return self
@@ -59,9 +66,13 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Let the store go. The last program to do so also folds SQLite's log into its file."""
+        """Let the store go. The last program to do so folds SQLite's log into its file, and seals it."""
+        head = self.head() if self._wrote else None
         with told_as_ours(self.where):
             self._engine.dispose()
+            if head is not None and self.path is not None:
+                self._wrote = False
+                write_seal(self.path, head)
 
     # -- reading -----------------------------------------------------------------------------------------
 
@@ -76,7 +87,8 @@ class Store:
     ) -> Iterator[Entry]:
         """The entries in their order: of one treatment, of some kinds, those after a number.
 
-        Raises `RecordError` (`record-damaged`) at an entry that cannot be read.
+        Raises `RecordError` (`record-tampered`) at an entry that does not match its digest; only `verify`
+        looks at how they hang together.
         """
         table = schema.entries
         query = select(table.c.number, table.c.content, table.c.digest).order_by(table.c.number)
@@ -88,15 +100,27 @@ class Store:
             query = query.where(table.c.kind.in_(list(kinds)))
         with self.reading() as connection:
             for number, content, digest in connection.execute(query.execution_options(yield_per=_PAGE)):
-                try:
-                    yield Entry.read(content, digest)
-                except (ValueError, TypeError) as unreadable:
-                    why = f"entry {number} cannot be read ({unreadable})"
-                    raise problem("record-damaged", self.where, why, number=number) from unreadable
+                yield self._entry(number, content, digest)
+
+    def _entry(self, number: int, content: str, digest: str) -> Entry:
+        try:
+            entry = Entry.read(content, digest)
+            if entry.number == number and digest_of(content.encode("utf-8")) == digest:
+                return entry
+            why = "does not match its digest" if entry.number == number else "stands in the place of another"
+        except (ValueError, TypeError) as unreadable:
+            why = f"cannot be read ({unreadable})"
+        raise problem("record-tampered", self.where, f"entry {number} {why}", number=number)
 
     def entry(self, number: int) -> Entry | None:
         """The entry of this number, if there is one."""
         return next((one for one in self.entries(after=number - 1) if one.number == number), None)
+
+    def verify(self, witnesses: Sequence[Witness] = ()) -> Verification:
+        """Look at everything there is: see `penstroke.records.verify`."""
+        from penstroke.records.verify import verify
+
+        return verify(self, witnesses)
 
     def head(self) -> Head:
         """The last entry's number and digest."""
@@ -124,6 +148,7 @@ class Store:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_S:g}s'")
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({schema.APPLICATION_ID})")
                 yield connection
+                self._wrote = True
 
 
 def _head(connection: Connection) -> Head:
@@ -216,6 +241,8 @@ def _open_file(path: Path, *, readonly: bool, busy_s: float) -> Store:
         connection = sqlite3.connect(
             address, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
         )
+        # A damaged byte is a finding in its entry, not the end of reading.
+        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         try:
             _promise(connection, where, readonly=readonly)
         except BaseException:
@@ -271,9 +298,7 @@ def _look_at(path: Path, *, readonly: bool) -> bool:
 
 def _cannot_have_a_log(path: Path) -> bool:
     """Whether the file stands alone in a folder that nothing can be put beside it in (a read-only disk)."""
-    log = path.with_name(path.name + "-wal")
-    alone = not log.exists() or not log.stat().st_size
-    return alone and not os.access(path.parent, os.W_OK)
+    return not has_log(path) and not os.access(path.parent, os.W_OK)
 
 
 def _promise(connection: sqlite3.Connection, where: str, *, readonly: bool) -> None:

@@ -51,6 +51,8 @@ class Step:
     by: str
     warnings: tuple[str, ...]
     operator: str | None
+    facts: dict[str, Any]
+    """What else the entry tells: what was measured, what was worked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,14 @@ class TreatmentSummary:
     def step(self, name: str) -> Step | None:
         """The latest word on a step, or None where there is none yet."""
         return next((one for one in reversed(self.steps) if one.step == name), None)
+
+    def answers(self, name: str) -> dict[str, Any]:
+        """All answers to a step since it was last begun anew; of a step in two parts, those of both."""
+        found: dict[str, Any] = {}
+        for one in self.steps:
+            if one.step == name:
+                found = {} if one.state == "redone" else {**found, **one.answers}
+        return found
 
     def corrections_of(self, entry: int | None) -> list[Correction]:
         """The corrections of one entry, the oldest first."""
@@ -405,7 +415,11 @@ def _step(entry: Entry, body: Body) -> Step:
         by=str(body.get("by") or ""),
         warnings=tuple(body.get("warnings") or ()),
         operator=entry.operator,
+        facts={key: value for key, value in body.items() if key not in _STEP_KEYS},
     )
+
+
+_STEP_KEYS = frozenset({"step", "state", "answers", "reason", "by", "warnings", "started_utc"})
 
 
 def _screened(entry: Entry, body: Body) -> Screened:

@@ -15,17 +15,9 @@ from pathlib import Path
 from typing import Protocol
 
 from penstroke.errors import RecordError
-from penstroke.records.entry import canonical
+from penstroke.records.entry import Witness, canonical
 
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """That entry `number` had this digest, as `where` remembers it."""
-
-    where: str
-    """In words for people: a file, `report 20261123-3f0a12`, `pen PS1-0042`."""
-    number: int
-    digest: str
+__all__ = ["Witness", "WitnessFile", "WitnessPlace"]
 
 
 class WitnessPlace(Protocol):
