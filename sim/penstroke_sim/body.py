@@ -357,9 +357,10 @@ class Body:
         self._journal.add(now_ns, "needles", extended=True, depth_mm=mm(self._depth.last))
 
     def _freeze_depth(self, now_ns: int) -> None:
-        """Take what has drifted so far into the position, and let nothing more creep."""
+        """Take what has drifted so far into the position, and let nothing more creep, or come in."""
         here = self.depth_um(now_ns)
         self._depth = Ramp(now_ns, here, here, now_ns)
+        self.retracted_ns = NEVER
         self._drift_from_ns = None
 
     def _account(self, now_ns: int) -> None:

@@ -493,3 +493,20 @@ def test_profiles_are_pens_that_can_exist() -> None:
     assert FINE.byte_ns == 86_806
     with pytest.raises(ScenarioError, match="no profile 'rough': choose one of fine, fixed-rate, coarse"):
         profile_named("rough")
+
+
+@pytest.mark.req("S-10")
+@pytest.mark.parametrize("um_per_s", [3_000, -3_000])
+def test_needles_that_creep_while_they_come_in_are_not_in_before_they_are(
+    bench: Bench, um_per_s: int
+) -> None:
+    bench.start().send(Stop())
+    bench.run(5)
+    bench.inject("actuator-drift", um_per_s=um_per_s)
+    bench.run(50)
+    assert bench.body.depth_um(bench.now_ns) > 0
+    assert bench.journal("needles")[-1]["extended"]
+    bench.inject("actuator-drift", off=True)
+    bench.run(50)
+    assert bench.body.depth_um(bench.now_ns) == 0
+    assert not bench.journal("needles")[-1]["extended"]

@@ -16,7 +16,9 @@ from penstroke_protocol.messages import (
     Arm,
     Bye,
     ClearFaults,
+    Fault,
     Feature,
+    Flag,
     GetStatus,
     LowerCeiling,
     Release,
@@ -31,8 +33,11 @@ from penstroke_protocol.messages import (
     Stop,
 )
 from penstroke_protocol.zone_table import ZONES
+from penstroke_sim import report
+from penstroke_sim.body import DEPTH_NOISE_UM
 from penstroke_sim.profiles import PROFILES
 from penstroke_sim.states import TABLE, Trigger
+from penstroke_sim.trips import DEPTH_MARGIN_UM
 from penstroke_sim.wire import NEVER
 
 HARD_UM = {zone.number: zone.hard_ceiling_um for zone in ZONES}
@@ -46,10 +51,13 @@ DEVICE_FAULTS = st.sampled_from(
         ("actuator-jam", {}),
         ("actuator-jam", {"off": True}),
         ("actuator-drift", {"um_per_s": 3_000}),
+        ("actuator-drift", {"um_per_s": 80}),
+        ("actuator-drift", {"um_per_s": -3_000}),
         ("actuator-drift", {"off": True}),
         ("sensor-stuck", {}),
         ("sensor-stuck", {"off": True}),
         ("over-temperature", {}),
+        ("over-temperature", {"celsius": -40}),
         ("over-temperature", {"off": True}),
         ("over-current", {}),
         ("over-current", {"off": True}),
@@ -118,6 +126,32 @@ def check_journal(entries: list[dict[str, Any]]) -> None:
                 assert state is State.RUNNING
 
 
+def check_rest(bench: Bench, *, sensor_lied: bool) -> None:
+    """Half a second after the host has fallen silent, by the truth of the body and the pen's own word.
+
+    What the pen cannot know it need not say: a reading of 0 from a sensor that lies. All else it must.
+    """
+    body, window_um = bench.body, bench.world.profile.tolerance_um + DEPTH_MARGIN_UM
+    assert not body.driven
+    truth_um = body.depth_um(bench.now_ns)
+    # Nothing but a failure of the actuator itself keeps the needles out; one of the sensor does not.
+    assert truth_um == 0 or body.jammed or body._drift_um_per_s
+    ended_s = max((entry["t"] for entry in bench.journal("run-ended")), default=-1)
+    in_s = max((entry["t"] for entry in bench.journal("needles") if not entry["extended"]), default=-1)
+    # Not asked over the wire: the HELLO that this may need sends creeping needles in.
+    status = report.status(bench.firmware, bench.now_ns)
+    faults = Fault(status.faults)
+    # NEEDLES_OUT is what the sensor reads, nothing else; and the truth, but for a sensor that lies.
+    assert bool(status.flags & Flag.NEEDLES_OUT) == (status.measured_depth_um > 0)
+    assert body.stuck_um is not None or (status.measured_depth_um > 0) == (truth_um > 0)
+    # R-13.2, R-13.3: what reads beyond the window at rest is latched, in fault, too.
+    assert status.measured_depth_um <= window_um + DEPTH_NOISE_UM or Fault.DEPTH in faults
+    assert truth_um <= window_um + DEPTH_NOISE_UM or body.stuck_um is not None or Fault.DEPTH in faults
+    # R-13.2: needles that never came in after a run; those that did, and crept out, may be in the window.
+    if truth_um and ended_s > in_s and not sensor_lied:
+        assert faults & (Fault.RETRACTION | Fault.SELF_TEST)
+
+
 class AnyHost(RuleBasedStateMachine):
     """A host that says anything, right or wrong, old or new, to a pen that breaks in any way."""
 
@@ -134,6 +168,7 @@ class AnyHost(RuleBasedStateMachine):
 
         world.host_sends = remember  # type: ignore[method-assign]  # to hear what goes out
         self.nonce = 1
+        self.sensor_lied = False
         self.bench.run(250)
         self.bench.hello()
         self.bench.run(60)
@@ -167,6 +202,7 @@ class AnyHost(RuleBasedStateMachine):
             if bench.firmware.faults & POWER_CYCLE:
                 bench.inject("reset")
             self.pass_ms(250)
+            self.sensor_lied = False
             self.hello(Role.CONTROLLER)
             if bench.firmware.faults:
                 bench.send(ClearFaults(0x7FF))
@@ -201,6 +237,21 @@ class AnyHost(RuleBasedStateMachine):
     def silence(self, ms: int) -> None:
         self.pass_ms(ms)
 
+    @rule(fault=DEVICE_FAULTS, beats=st.integers(0, 4))
+    def break_in_a_run(self, fault: tuple[str, dict[str, Any]], beats: int) -> None:
+        """One failure alone, in a run if it can be had, and a host that then falls silent."""
+        self.get_ready(depth=12, spare_um=100, start=True, repair=True)
+        self.beat(beats)
+        self.break_something(fault)
+        self.fall_silent()
+
+    @rule()
+    def fall_silent(self) -> None:
+        """Whatever came before: a host that falls silent leaves a pen whose drive is off, and whose needles
+        are in, or which says that they are not."""
+        self.pass_ms(500)
+        check_rest(self.bench, sensor_lied=self.sensor_lied)
+
     @rule(n=st.integers(1, 12))
     def beat(self, n: int) -> None:
         for _ in range(n):
@@ -215,6 +266,7 @@ class AnyHost(RuleBasedStateMachine):
             name == "battery-low" and not features & Feature.BATTERY
         ):
             return
+        self.sensor_lied |= name == "sensor-stuck"
         before = self.ons()
         armed = self.bench.state is State.ARMED and self.bench.firmware.trigger_longest_s
         self.bench.inject(name, **params)
@@ -266,16 +318,8 @@ class AnyHost(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "bench"):
             return
-        # Whatever came before: a host that falls silent leaves a pen whose drive is off, and whose needles
-        # are in, or which says that they are not.
-        bench = self.bench
-        self.pass_ms(500)
-        assert not bench.body.driven
-        # Two failures at once can hide them: an actuator that drifted a little and jammed within the window
-        # of R-13.3, or one that drifts while its sensor is stuck.
-        depth_um, window_um = bench.body.depth_um(bench.now_ns), bench.world.profile.tolerance_um + 50
-        assert depth_um <= window_um or bench.body.stuck_um is not None or bench.firmware.faults
-        check_journal(bench.world.journal.entries)
+        self.fall_silent()
+        check_journal(self.bench.world.journal.entries)
 
 
 @pytest.mark.req("S-09", "S-10", "S-11", "S-12", "S-19", "S-24", "S-08", "R-12.1", "R-12.3")
