@@ -35,6 +35,7 @@ class Key:
 KEYS: tuple[Key, ...] = (
     Key("port", "port of the pen, or auto", "PENSTROKE_PORT", str),
     Key("operator", "who treats; written into journals", "PENSTROKE_OPERATOR", str),
+    Key("roster", "file of the names and roles of those who work here", "PENSTROKE_ROSTER", str),
     Key("data_dir", "folder of the journals", "PENSTROKE_DATA_DIR", str),
     Key("usb_ids", "USB identities (VID:PID) looked for beside 1209:0001", "", list),
 )
@@ -67,6 +68,11 @@ class Config:
         return self.file.with_name("clinic.toml")
 
     @property
+    def aftercare_folder(self) -> Path:
+        """The clinic's own aftercare templates, whether there are any or not."""
+        return self.file.with_name("aftercare")
+
+    @property
     def journals(self) -> Path:
         """The folder of the treatments' journals."""
         return Path(self["data_dir"]) / "journals"
@@ -95,6 +101,7 @@ def load_config(
     defaults: dict[str, Any] = {
         "port": "auto",
         "operator": "",
+        "roster": str(file.with_name("roster.toml")),
         "data_dir": str(platformdirs.user_data_path("penstroke", appauthor=False)),
         "usb_ids": [],
     }

@@ -121,6 +121,12 @@ class PlanError(PenError):
     default_code = "plan-invalid"
 
 
+class AnswerError(PenError):
+    """An answer to a question of the procedure is missing or cannot be taken; `facts["key"]` says which."""
+
+    default_code = "answer-invalid"
+
+
 class LimitsError(PenError):
     """A file of limits is wrong, stale or unreadable; nothing moves without limits."""
 

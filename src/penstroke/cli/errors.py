@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from penstroke.errors import (
+    AnswerError,
     DeviceFault,
     LimitsError,
     LinkError,
@@ -29,6 +30,7 @@ EXIT_CODES: tuple[tuple[type[PenError], int], ...] = (
     (LinkError, 6),
     (ProtocolError, 6),
     (PlanError, 7),
+    (AnswerError, 7),
     (LimitsError, 7),
     (RecordError, 8),
     (Stopped, INTERRUPTED),

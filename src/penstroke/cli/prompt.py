@@ -25,13 +25,7 @@ def ask(question: str, answers: Sequence[str], *, meanwhile: Callable[[], None],
     `meanwhile` is called some twenty times a second; it serves the pen and raises to end the waiting. Without
     a terminal to answer on this is an error that names `flag`. A closed input counts as an interrupt.
     """
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageProblem(
-            "this needs an answer, and the input is no terminal", code="needs-terminal", hint=flag
-        )
-    # What was typed before the question was put does not answer it: a stray key must not start needles.
-    with suppress(termios.error):
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    _ready(flag)
     while True:
         say(question)
         given = _line(meanwhile).strip().lower()
@@ -39,6 +33,29 @@ def ask(question: str, answers: Sequence[str], *, meanwhile: Callable[[], None],
         if len(meant) == 1:
             return meant[0]
         say(f"  type the whole word: {' or '.join(answers)}")
+
+
+def ask_text(question: str, *, meanwhile: Callable[[], None], flag: str) -> str:
+    """Put the question and take whatever line is typed, without the spaces around it; otherwise as `ask`."""
+    _ready(flag)
+    say(question)
+    return _line(meanwhile).strip()
+
+
+def at_terminal() -> bool:
+    """Whether there is anybody to ask."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _ready(flag: str) -> None:
+    """Somebody is there, and what was typed before the question does not answer it."""
+    if not at_terminal():
+        raise UsageProblem(
+            "this needs an answer, and the input is no terminal", code="needs-terminal", hint=flag
+        )
+    # A stray key must not start needles.
+    with suppress(termios.error):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def _line(meanwhile: Callable[[], None]) -> str:

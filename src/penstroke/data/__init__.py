@@ -38,6 +38,11 @@ def figures() -> Figures:
     return parse_figures(_text(_HERE / "figures.toml"))
 
 
+def packaged_text(name: str) -> str:
+    """The text of a packaged file of this folder."""
+    return _text(_HERE / name)
+
+
 def clinic_profile(path: Path) -> ClinicProfile:
     """The clinic's profile in this file, against the packaged zone table. Not cached: a file may change."""
     return parse_clinic(_text(path), zone_table())
