@@ -35,6 +35,7 @@ from penstroke.records.witness import Witness
 
 if TYPE_CHECKING:
     from penstroke.records.verify import Verification
+    from penstroke.records.views import TreatmentRow
 
 BUSY_S: Final = 5.0
 """Longest wait for another program's turn. A commit takes milliseconds: who holds it for longer hangs."""
@@ -115,6 +116,12 @@ class Store:
     def entry(self, number: int) -> Entry | None:
         """The entry of this number, if there is one."""
         return next((one for one in self.entries(after=number - 1) if one.number == number), None)
+
+    def treatments(self) -> list[TreatmentRow]:
+        """All treatments, the oldest first."""
+        from penstroke.records.views import LISTED, listing
+
+        return listing(self.entries(kinds=LISTED))
 
     def verify(self, witnesses: Sequence[Witness] = ()) -> Verification:
         """Look at everything there is: see `penstroke.records.verify`."""

@@ -222,7 +222,7 @@ class TreatmentSummary:
 def summary_of(entries: Iterable[Entry]) -> TreatmentSummary:
     """The treatment that these entries tell of: those of one treatment, in the order of the chain."""
     ordered = list(entries)
-    bodies, corrections = _corrected(ordered)
+    bodies, corrections = corrected(ordered)
     summary = TreatmentSummary(
         treatment=next((entry.treatment for entry in ordered if entry.treatment), None),
         corrections=corrections,
@@ -238,7 +238,7 @@ def summary_of(entries: Iterable[Entry]) -> TreatmentSummary:
 # -- corrections ---------------------------------------------------------------------------------------
 
 
-def _corrected(entries: list[Entry]) -> tuple[dict[int, dict[str, Any]], list[Correction]]:
+def corrected(entries: list[Entry]) -> tuple[dict[int, dict[str, Any]], list[Correction]]:
     """The bodies as corrected, by the number of the entry; and the corrections."""
     bodies: dict[int, dict[str, Any]] = {entry.number: entry.body for entry in entries}
     kinds = {entry.number: entry.kind for entry in entries}

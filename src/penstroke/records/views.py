@@ -1,0 +1,76 @@
+"""What a list of treatments shows of each: pure, from the few entries that tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from penstroke.records.entry import Entry
+from penstroke.records.summary import corrected
+
+LISTED: Final = ("opened", "pen", "zone-done", "resumed", "closed", "correction")
+"""The kinds of entries that a list is made from; a treatment has thousands of others."""
+
+
+@dataclass(slots=True)
+class TreatmentRow:
+    """One treatment, or one run at the bench, in a list."""
+
+    id: str
+    started: str
+    """UTC, as its first entry tells it."""
+    operator: str | None
+    patient: str | None
+    plan: str | None
+    """The plan's title."""
+    bench: str | None
+    """Why, for a run at the bench; None for a treatment."""
+    zones: int
+    zones_done: int = 0
+    simulated: bool | None = None
+    """Whether any pen of it was simulated; None while none was there."""
+    device_serial: str | None = None
+    ended: str = "open"
+    """`finished`, `quit`, `interrupted`, `error`; `open` while under way, or since its program was killed."""
+
+
+def listing(entries: Iterable[Entry]) -> list[TreatmentRow]:
+    """The treatments that these entries tell of, the oldest first, as corrected."""
+    told = [entry for entry in entries if entry.treatment is not None]
+    bodies, _ = corrected(told)
+    rows: dict[str, TreatmentRow] = {}
+    done: dict[str, set[Any]] = {}
+    for entry in told:
+        treatment, body = str(entry.treatment), bodies[entry.number]
+        if entry.kind == "opened":
+            rows.setdefault(treatment, _opened(entry, body))
+        row = rows.get(treatment)
+        if row is None:
+            continue
+        if entry.simulated is not None:
+            row.simulated = bool(row.simulated) or entry.simulated
+            row.device_serial = entry.device_serial
+        if entry.kind == "resumed":
+            row.ended = "open"
+        elif entry.kind == "closed":
+            row.ended = str(body.get("ended"))
+        elif entry.kind == "zone-done" and body.get("state") == "done":
+            done.setdefault(treatment, set()).add(body.get("index"))
+            row.zones_done = len(done[treatment])
+    return list(rows.values())
+
+
+def _opened(entry: Entry, body: dict[str, Any]) -> TreatmentRow:
+    plan = body.get("plan")
+    plan = plan if isinstance(plan, dict) else {}
+    zones = plan.get("zones")
+    return TreatmentRow(
+        id=str(entry.treatment),
+        started=entry.utc,
+        operator=entry.operator,
+        patient=body.get("patient"),
+        plan=plan.get("title"),
+        bench=body.get("bench"),
+        zones=len(zones) if isinstance(zones, list) else 0,
+    )
