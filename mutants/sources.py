@@ -81,7 +81,7 @@ def mutants_of(module: str, tree: Path = ROOT) -> Made:
         if not _compiles(mutated):
             left_out["no Python"] += 1
             continue
-        made[mutated] = Mutant(module, name, _around(node), *_difference(text, mutated), mutated)
+        made[mutated] = Mutant(module, name, _around(node), *_difference(text, mutated, number), mutated)
     return Made(tuple(sorted(made.values(), key=lambda mutant: mutant.number)), left_out)
 
 
@@ -144,11 +144,13 @@ def _compiles(text: str) -> bool:
     return True
 
 
-def _difference(text: str, mutated: str) -> tuple[str, str, int]:
-    """The first line that differs, what it becomes, and its number."""
+def _difference(text: str, mutated: str, number: int) -> tuple[str, str, int]:
+    """The line that changes, what it becomes, and its number. A decorator goes with the lines before it."""
     old, new = text.splitlines(), mutated.splitlines()
-    at = next(at for at, line in enumerate(old) if at >= len(new) or new[at] != line)
-    return old[at].strip(), new[at].strip() if len(new) == len(old) else "", at + 1
+    if len(new) != len(old):
+        return old[number - 1].strip(), "", number
+    at = next(at for at, line in enumerate(old) if new[at] != line)
+    return old[at].strip(), new[at].strip(), at + 1
 
 
 def _around(node: Any) -> str:

@@ -16,7 +16,7 @@ def _tests(room: str, *names: str) -> tuple[str, ...]:
     return tuple(f"tests/{room}/test_{name}.py" for name in names)
 
 
-_VERDICTS = _tests("safety", "depth_verdict", "refusal_codes")
+_VERDICTS = _tests("safety", "mutants_depth", "depth_verdict", "refusal_codes")
 _LINK = _tests(
     "protocol",
     "protocol_session",
@@ -29,14 +29,14 @@ _MOTION = _tests("driver", "driver_strokes", "driver_stops", "driver_gaps", "dri
 
 SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{_SAFETY}/check.py": _VERDICTS,
-    f"{_SAFETY}/clinic.py": _tests("safety", "clinic_profile", "depth_verdict"),
-    f"{_SAFETY}/duty.py": _tests("safety", "duty"),
-    f"{_SAFETY}/figures.py": _tests("safety", "figures_file"),
+    f"{_SAFETY}/clinic.py": _tests("safety", "mutants_edges", "clinic_profile", "depth_verdict"),
+    f"{_SAFETY}/duty.py": _tests("safety", "duty", "mutants_edges"),
+    f"{_SAFETY}/figures.py": _tests("safety", "mutants_edges", "figures_file", "mutants_depth"),
     f"{_SAFETY}/limits.py": (*_VERDICTS, *_tests("safety", "rate_verdict", "clinic_profile")),
-    f"{_SAFETY}/rate.py": _tests("safety", "rate_verdict", "refusal_codes"),
-    f"{_SAFETY}/units.py": (*_tests("safety", "depth_text", "rate_verdict"), *_VERDICTS),
-    f"{_SAFETY}/verdict.py": _VERDICTS,
-    f"{_SAFETY}/zones.py": _tests("safety", "zone_table", "depth_verdict"),
+    f"{_SAFETY}/rate.py": _tests("safety", "mutants_edges", "rate_verdict", "refusal_codes"),
+    f"{_SAFETY}/units.py": (*_tests("safety", "mutants_edges", "depth_text", "rate_verdict"), *_VERDICTS),
+    f"{_SAFETY}/verdict.py": (*_VERDICTS, *_tests("safety", "rate_verdict", "duty")),
+    f"{_SAFETY}/zones.py": _tests("safety", "mutants_edges", "zone_table", "mutants_depth", "depth_verdict"),
     f"{_WIRE}/device_link.py": _LINK,
     f"{_WIRE}/link.py": _LINK,
     f"{_DRIVER}/strokes.py": _MOTION,

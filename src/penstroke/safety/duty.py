@@ -26,7 +26,7 @@ def check_run(
     if used is None or used.num < 0 or (idle_s is not None and (idle is None or idle.num < 0)):
         return Refusal((_no_time("what the pen has run and rested"),))
     rested = idle is not None and idle.at_least(figures.rest_s, 1)
-    already_s = 0.0 if rested or used.num == 0 else float(used.num / used.den)
+    already_s = 0.0 if rested else used.num / used.den
     left_s = figures.run_max_s - already_s
     asked_s = wish.num / wish.den
     if asked_s <= left_s:
