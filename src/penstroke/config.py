@@ -36,7 +36,9 @@ KEYS: tuple[Key, ...] = (
     Key("port", "port of the pen, or auto", "PENSTROKE_PORT", str),
     Key("operator", "who treats; written into journals", "PENSTROKE_OPERATOR", str),
     Key("roster", "file of the names and roles of those who work here", "PENSTROKE_ROSTER", str),
-    Key("data_dir", "folder of the journals", "PENSTROKE_DATA_DIR", str),
+    Key("data_dir", "folder of the records", "PENSTROKE_DATA_DIR", str),
+    Key("store", "file or database URL of the records", "PENSTROKE_STORE", str),
+    Key("witness", "second file that keeps the head of the records", "PENSTROKE_WITNESS", str),
     Key("usb_ids", "USB identities (VID:PID) looked for beside 1209:0001", "", list),
 )
 """Every setting; anything else in the file is an error, since a slip of the keyboard must not go unseen."""
@@ -103,6 +105,8 @@ def load_config(
         "operator": "",
         "roster": str(file.with_name("roster.toml")),
         "data_dir": str(platformdirs.user_data_path("penstroke", appauthor=False)),
+        # Beside the configuration, not beside the records: whoever replaces one folder has not both.
+        "witness": str(file.with_name("records.witness")),
         "usb_ids": [],
     }
     settings = []
@@ -114,6 +118,9 @@ def load_config(
             settings.append(Setting(key.name, environ[key.env], f"environment {key.env}"))
         elif key.name in written:
             settings.append(Setting(key.name, written[key.name], f"file {file}"))
+        elif key.name == "store":
+            folder = next(setting.value for setting in settings if setting.name == "data_dir")
+            settings.append(Setting(key.name, str(Path(folder) / "records.sqlite"), "default"))
         else:
             settings.append(Setting(key.name, defaults[key.name], "default"))
     return Config(tuple(settings), file)
