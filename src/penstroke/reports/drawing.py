@@ -16,12 +16,12 @@ from penstroke.reports.faces import Picture, Shape
 from penstroke.reports.shades import INK, SHADES, patterns, shade_of
 from penstroke.reports.words import Words, zone_words
 
-_MARGIN = 150.0
+_MARGIN = 168.0
 """Width of a column of labels: `cheekbone, right` in bold, and its line to the picture."""
 _TOP = 36.0
-_LINE_H = 14.0
+_LINE_H = 16.0
 _LEGEND_H = 40.0
-_TEXT = 12.5
+_TEXT = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +145,12 @@ def _sides(drawn: Picture, say: Words, simulated: bool) -> str:
     if drawn.name == "body":
         note = escape(say("L and R are the patient's left and right"))
         parts.append(
-            f'<text x="{_MARGIN + drawn.width / 2:g}" y="34" text-anchor="middle" '
-            f'font-size="10.5">{note}</text>'
+            f'<text x="{_MARGIN + drawn.width / 2:g}" y="36" text-anchor="middle" '
+            f'font-size="12">{note}</text>'
         )
     if simulated:
         middle = _MARGIN + drawn.width / 2
-        y = 20 if drawn.name == "face" else 52
+        y = 20 if drawn.name == "face" else 56
         parts.append(
             f'<text x="{middle:g}" y="{y}" text-anchor="middle" font-weight="bold" fill="#8c1d18" '
             f'letter-spacing="2">{escape(say("SIMULATED"))}</text>'
@@ -217,7 +217,7 @@ def _legend(width: float, y: float, prefix: str, say: Words) -> str:
     parts = [
         f'<rect x="{10 + step * place:g}" y="{y:g}" width="22" height="15" fill="url(#{prefix}{name})" '
         f'stroke="{INK}" stroke-width="0.8"/>'
-        f'<text x="{10 + step * place + 28:g}" y="{y + 12:g}" font-size="11.5">{escape(text)}</text>'
+        f'<text x="{10 + step * place + 28:g}" y="{y + 12:g}" font-size="12">{escape(text)}</text>'
         for place, (name, text) in enumerate(entries)
     ]
     return "".join(parts)

@@ -1,0 +1,60 @@
+"""Values of the record as people read them."""
+
+from __future__ import annotations
+
+from penstroke.reports.parts import NONE
+from penstroke.reports.words import Words
+
+
+def plain(value: object, say: Words) -> str:
+    """Any value an entry may hold. A text stays as it is; it is for a printer to make it harmless."""
+    match value:
+        case None | "":
+            return NONE
+        case bool():
+            return say("yes") if value else say("no")
+        case float():
+            return f"{value:g}"
+        case list() | tuple():
+            return ", ".join(plain(item, say) for item in value) or say("none")
+        case dict():
+            return (
+                ", ".join(f"{key_words(str(key))} {plain(item, say)}" for key, item in value.items()) or NONE
+            )
+    return str(value)
+
+
+def key_words(key: str) -> str:
+    """`lidocaine_pct` as `lidocaine pct`, `solutions.0.lot` as `solutions · 0 · lot`."""
+    return key.replace("_", " ").replace(".", " · ")
+
+
+def time_of(utc: str | None) -> str:
+    """`2026-11-23 14:03` from a label of the record."""
+    return f"{utc[:10]} {utc[11:16]}" if utc and len(utc) >= 16 else utc or NONE
+
+
+def clock(utc: str) -> str:
+    """`14:03` from a label of the record."""
+    return utc[11:16] if len(utc) >= 16 else utc
+
+
+def minutes(seconds: float) -> str:
+    """`12:30`, minutes and seconds."""
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def span(low: float | None, high: float | None, digits: int) -> str:
+    """`0.60–0.75`, or `0.60` where both are the same."""
+    if high is None:
+        return NONE
+    if low is None or low == high:
+        return f"{high:.{digits}f}"
+    return f"{low:.{digits}f}–{high:.{digits}f}"
+
+
+def zone_and_side(label: object) -> tuple[str, str | None]:
+    """The zone and the side of `cheek left`."""
+    zone, _, side = str(label).partition(" ")
+    return zone, side or None
