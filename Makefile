@@ -44,14 +44,16 @@ lint: $(READY) ## formatting, lint, types, layers, and whether the generated fil
 	$(BIN)/lint-imports
 	$(BIN)/python firmware_protocol/generate.py --check
 	$(BIN)/python scripts/safety_page.py --check
+	$(BIN)/python scripts/translations.py --check
 
 format: $(READY) ## formats the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-generate: $(READY) ## all that is written by programs: tables, C headers, vectors, the safety file's pages
+generate: $(READY) ## all that is written by programs: tables, C headers, vectors, the safety file's pages, translations
 	$(BIN)/python firmware_protocol/generate.py
 	$(BIN)/python scripts/safety_page.py
+	$(BIN)/python scripts/translations.py
 
 picture: $(READY) ## docs/images/treat.svg, drawn from a real run
 	$(BIN)/python scripts/terminal_picture.py docs/images/treat.svg

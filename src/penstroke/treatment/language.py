@@ -16,7 +16,7 @@ DOMAIN = "penstroke"
 FOLDER = Path(__file__).parent.parent / "locale"
 LANGUAGES = ("en", "de")
 
-_REVIEW = "x-review"
+_REVIEW = "last-translator"
 TO_BE_REVIEWED = "to be reviewed"
 
 
@@ -80,4 +80,5 @@ def language(code: str) -> Language:
     if code == "en":
         return Language(code, True, gettext.NullTranslations())
     catalogue = gettext.translation(DOMAIN, FOLDER, [code])
+    # `fuzzy` in the catalogue's source stands for that, and does not reach the compiled one.
     return Language(code, catalogue.info().get(_REVIEW) != TO_BE_REVIEWED, catalogue)
