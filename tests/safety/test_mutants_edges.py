@@ -107,6 +107,7 @@ def test_a_run_after_a_second_of_needling(figures: Figures) -> None:
     assert check_run(600, figures, busy_s=0, idle_s=1) == AllowedRun(600.0)
     assert refusal(check_run(600, figures, busy_s=1, idle_s=1)).reasons[0].max_s == 599.0
     assert check_run(10, figures) == AllowedRun(10.0)
+    assert refusal(check_run(600.5, figures, busy_s=600, idle_s=120)).reasons[0].max_s == 600.0
 
 
 def test_no_less_than_no_time_is_left(figures: Figures) -> None:
