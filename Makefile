@@ -98,7 +98,7 @@ mutants-changed: $(MUTANTS_READY) ## the mutants on lines that changed, in 3 min
 lock: ## constraints.txt anew, from the newest versions that pyproject.toml permits
 	@PYTHON="$(PYTHON)" bash scripts/lock.sh
 
-check: lint test-optimised $(BENCH_READY) campaign-check test ## all that CI runs
+check: lint test-optimised $(BENCH_READY) campaign-check mutants-changed test ## all that CI runs
 
 clean: ## removes the environment and everything built
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
