@@ -71,6 +71,17 @@ class Held:
             self.constraints, zone=zone, side=side, held_um=None, override=override, scope=Scope.SELECT
         )
 
+    def screened(self, screening: Screening) -> None:
+        """What screening found, told later than at first. Raises `ValueError` where it would loosen."""
+        before = self.constraints.screening
+        if before is not None and not (
+            screening.factor <= before.factor
+            and screening.excluded >= before.excluded
+            and set(screening.blocked_by) >= set(before.blocked_by)
+        ):
+            raise ValueError("screening only ever tightens: this one is looser than the one in force")
+        self._bound(replace(self.constraints, screening=screening))
+
     # -- what was told ---------------------------------------------------------------------------------
 
     def cartridge(self, cartridge: Cartridge) -> None:

@@ -361,6 +361,14 @@ class Pen:
         held.hold_told(told.held_ceiling_um)
         held.adopt(told, 0)
 
+    def screened(self, screening: Screening) -> None:
+        """Take over what screening found, where the pen was opened with None or with less.
+
+        It counts from the next choice of a zone, and for every setting and start from now on. Raises
+        `ValueError` for one that is looser than the one in force.
+        """
+        self._held.screened(screening)
+
     # -- moving ----------------------------------------------------------------------------------------
 
     def needling(self, *, longest_s: float | None = None, trigger: bool = False) -> Strokes:

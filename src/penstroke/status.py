@@ -309,6 +309,8 @@ class Sample:
     battery_pct: int
     missed: int
     """Telemetry frames lost since the sample before."""
+    device_ms: int
+    """The pen's own clock: ms since its power-up, wrapping at 2**32."""
 
 
 @dataclass(slots=True)

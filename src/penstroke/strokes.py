@@ -317,6 +317,7 @@ def sample_of(received: TelemetryReceived, begun_ns: int, strokes_before: int) -
         told.temperature_dc / 10,
         told.battery_pct,
         received.missed,
+        told.time_ms,
     )
 
 

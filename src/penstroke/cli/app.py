@@ -17,6 +17,7 @@ from penstroke.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from penstroke.config import Config
+    from penstroke.ledger import Ledger
     from penstroke.pen import Pen
     from penstroke.ports import Port
     from penstroke.ports.discovery import UsbId
@@ -193,14 +194,18 @@ def open_pen(
     treatment: int | None = None,
     observe: bool = False,
     sets: bool = True,
+    unscreened: bool = False,
+    ledger: Ledger | None = None,
 ) -> Iterator[Pen]:
     """The pen at the port in force, or at one opened already; see `penstroke.connect`.
 
-    With `sets` False nothing will be set, and a clinic's profile that is wrong is said and left unknown.
+    With `sets` False nothing will be set, and a clinic's profile that is wrong is said and left unknown. With
+    `unscreened` the patient has still to be screened, and nothing can be set until `Pen.screened`.
 
     While it is open a signal stops the needles and is noticed by `app.interrupts.check()`.
     """
     from penstroke.connecting import connect
+    from penstroke.safety import NOT_SCREENED
 
     app.interrupts.check()
     clinic: ClinicProfile | None = None
@@ -210,7 +215,14 @@ def open_pen(
         if sets:
             raise
         say(f"{wrong.message}; nothing could be set so")
-    pen = connect(port or app.open_port(), treatment=treatment, clinic=clinic, observe=observe)
+    pen = connect(
+        port or app.open_port(),
+        treatment=treatment,
+        clinic=clinic,
+        screening=None if unscreened else NOT_SCREENED,
+        observe=observe,
+        ledger=ledger,
+    )
     app.simulated = pen.simulated
     with app.interrupts.stopping(pen.demand_stop):
         try:

@@ -22,6 +22,8 @@ DONE = 0
 BUG = 1
 USAGE = 2
 INTERRUPTED = 130
+BLACK_BOX_SHOWN = 12
+"""How many of the last frames an error's one line tells: half a second of telemetry. `--trace` has all."""
 
 EXIT_CODES: tuple[tuple[type[PenError], int], ...] = (
     (Refused, 3),
@@ -65,7 +67,7 @@ def error_object(error: PenError) -> dict[str, Any]:
             for reason in error.verdict.reasons
         ]
     if error.black_box:
-        content["black_box"] = list(error.black_box)
+        content["black_box"] = list(error.black_box[-BLACK_BOX_SHOWN:])
     return {"error": content}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,13 @@ from typing import Any, TextIO
 from penstroke.interrupts import Interrupted, printing, takes_more
 
 OUTPUT_CLOSED = "the output can no longer be written"
+_NOBODY_READS = (errno.EPIPE, errno.EIO, errno.ECONNRESET)
+"""A reader that went away, a terminal that was closed: somebody's wish to end, as Ctrl-C is."""
+
+
+class OutputFailed(Interrupted):
+    """The output cannot be written though somebody wants it, as on a full disk: the needles stop first."""
+
 
 _REDRAW_S = 0.05
 """A live line on a terminal changes at most 20 times a second: eyes and slow serial consoles do no better."""
@@ -67,9 +75,10 @@ def _write(stream: TextIO, text: str) -> None:
         with printing(stream):
             _put(stream, text)
     except OSError as problem:
-        # A reader that went away, a closed terminal, a full disk: a wish to end, and the needles stop first.
         _abandon(stream)
-        raise Interrupted(OUTPUT_CLOSED) from problem
+        if problem.errno in _NOBODY_READS:
+            raise Interrupted(OUTPUT_CLOSED) from problem
+        raise OutputFailed(f"{OUTPUT_CLOSED}: {problem.strerror or problem}") from problem
     except Interrupted:
         if not takes_more(stream):
             _abandon(stream)

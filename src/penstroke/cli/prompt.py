@@ -47,6 +47,23 @@ def at_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
+def typed_line() -> str | None:
+    """A line that was typed while something else was going on, or None. Never waits.
+
+    A closed input counts as an interrupt, as in a prompt.
+    """
+    if not at_terminal() or not select.select([sys.stdin], [], [], 0)[0]:
+        return None
+    fd = _own_descriptor()
+    try:
+        # Once: a line that its end is missing of (Ctrl-D does that) is taken as it is, and not waited for.
+        return _some(fd).decode("utf-8", "replace")
+    except BlockingIOError:
+        return None
+    finally:
+        os.close(fd)
+
+
 def _ready(flag: str) -> None:
     """Somebody is there, and what was typed before the question does not answer it."""
     if not at_terminal():
@@ -64,10 +81,7 @@ def _line(meanwhile: Callable[[], None]) -> str:
     Through a descriptor of our own that never waits: another program at the same terminal may take the line
     that `select` announced, and a read that then waited would serve neither the pen nor a signal.
     """
-    try:
-        fd = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError as gone:
-        raise Interrupted("the terminal was closed") from gone
+    fd = _own_descriptor()
     typed = b""
     try:
         while not typed.endswith(b"\n"):
@@ -75,14 +89,31 @@ def _line(meanwhile: Callable[[], None]) -> str:
             if not select.select([fd], [], [], _LOOK_S)[0]:
                 continue
             try:
-                got = os.read(fd, _LONGEST_LINE)
+                typed += _some(fd)
             except BlockingIOError:
                 continue
-            except OSError as gone:
-                raise Interrupted("the terminal was closed") from gone
-            if not got or len(typed) > _LONGEST_LINE:
+            if len(typed) > 2 * _LONGEST_LINE:
                 raise Interrupted("end of input")
-            typed += got
     finally:
         os.close(fd)
     return typed.decode("utf-8", "replace")
+
+
+def _own_descriptor() -> int:
+    try:
+        return os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as gone:
+        raise Interrupted("the terminal was closed") from gone
+
+
+def _some(fd: int) -> bytes:
+    """What is there to read. Raises `BlockingIOError` when another program took it."""
+    try:
+        got = os.read(fd, _LONGEST_LINE)
+    except BlockingIOError:
+        raise
+    except OSError as gone:
+        raise Interrupted("the terminal was closed") from gone
+    if not got:
+        raise Interrupted("end of input")
+    return got

@@ -11,8 +11,8 @@ import click
 
 from penstroke.cli import errors
 from penstroke.cli.app import App, PenGroup, shared_options
-from penstroke.cli.output import json_line, survive_odd_streams
-from penstroke.errors import PenError, Stopped
+from penstroke.cli.output import OutputFailed, json_line, survive_odd_streams
+from penstroke.errors import PenError, PlanError, Stopped
 from penstroke.interrupts import Interrupted, Interrupts
 
 COMMANDS: dict[str, str] = {
@@ -87,7 +87,7 @@ def run(args: list[str]) -> int:
         try:
             return _call(app, args)
         except Interrupted as interrupted:
-            return _interrupted(app, args, interrupted.why)
+            return _interrupted(app, args, interrupted)
 
 
 def _call(app: App, args: list[str]) -> int:
@@ -123,12 +123,16 @@ def _usage(app: App, args: list[str], problem: click.ClickException) -> int:
     return errors.USAGE
 
 
-def _interrupted(app: App, args: list[str], why: str) -> int:
-    message = f"interrupted ({why})"
-    if app.pen_let_go:
-        message += "; the needles are stopped and retracted"
-    _report(app, args, Stopped(message, code="interrupted"))
-    return errors.INTERRUPTED
+def _interrupted(app: App, args: list[str], interrupted: Interrupted) -> int:
+    safe = "; the needles are stopped and retracted" if app.pen_let_go else ""
+    error: PenError
+    if isinstance(interrupted, OutputFailed):
+        hint = "free space, or send the output elsewhere"
+        error = PlanError(f"{interrupted.why}{safe}", code="output-failed", hint=hint)
+    else:
+        error = Stopped(f"interrupted ({interrupted.why}){safe}", code="interrupted")
+    _report(app, args, error)
+    return errors.exit_code(error)
 
 
 def _report(app: App, args: list[str], error: PenError) -> None:

@@ -2,26 +2,29 @@
 
 Strategy. `Needling.run` is a generator, and whoever iterates it is the one who keeps the needles moving: each
 turn renews the pen's lease, and a caller that does not come back lets the pen stop by itself. Nothing here
-talks to a person; `confirm` does, before each zone. Everything told to the pen, everything it refused and
-everything it measured goes to the journal first and to the caller then.
+talks to a person; `people` does, before each zone, while needles move, and after it. Everything the pen
+refused and everything it measured goes to the record first and to the caller then; what it is told is written
+down by the pen's own ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any, Protocol
 
-from penstroke.data import figures
+from penstroke.data import figures, zone_table
 from penstroke.errors import PenError, RecordError, Refused, Stopped
 from penstroke.pen import Pen
-from penstroke.safety import Refusal
-from penstroke.status import Sample
+from penstroke.safety import Refusal, check_zone_time
+from penstroke.status import Cartridge, Sample
 from penstroke.strokes import Strokes
+from penstroke.treatment.dose import Dose
 from penstroke.treatment.estimate import pass_seconds
-from penstroke.treatment.journal import Journal
 from penstroke.treatment.plan import PlannedPass, PlanZone, TreatmentPlan
+from penstroke.treatment.steps.needling import Endpoint, lower_depth_um
 
 _S = 1_000_000_000
 _REST_SLICE_S = 0.25
@@ -35,6 +38,19 @@ class Answer(StrEnum):
     QUIT = "quit"
 
 
+class Wish(StrEnum):
+    """What a person may want of the needles while they move. To stop them is no wish: it acts at once."""
+
+    SHALLOWER = "shallower"
+    """One of the pen's steps shallower, now and for the passes that follow in this zone."""
+    DEEPER = "deeper"
+    """One step deeper, from the next pass on."""
+    BLEEDING = "bleeding"
+    """It bleeds continuously: shallower now, as the procedure proposes; written down as the endpoint."""
+    END_ZONE = "end-zone"
+    """This zone has had enough."""
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneAhead:
     """The zone that comes next, for whoever confirms it. `index` counts from 1; times are seconds."""
@@ -43,6 +59,7 @@ class ZoneAhead:
     of: int
     zone: PlanZone
     passes: tuple[PlannedPass, ...]
+    """Those that are left: a pass that was begun before a restart counts as given."""
     pass_s: float
 
     @property
@@ -68,6 +85,8 @@ class Reading:
 
     sample: Sample
     begins: PassBegins
+    depth_mm: float
+    """The depth that the needles are told now."""
     zone_strokes: int
     density_per_cm2: float
     """Punctures per cm² in this zone so far, were no stroke in the air: an estimate."""
@@ -99,32 +118,102 @@ class ZoneResult:
     seconds: float = 0.0
     strokes: int = 0
     density_per_cm2: float = 0.0
+    endpoint: str | None = None
+    """What the skin showed; None where nobody was asked."""
 
 
-Step = PassBegins | Reading | Resting | ZoneResult
-Confirm = Callable[[ZoneAhead], Answer]
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """What became of a wish: the depth that is or will be in force, or why it stays as it was."""
+
+    wish: Wish
+    depth_mm: float
+    refused: str = ""
+
+
+Step = PassBegins | Reading | Resting | Adjusted | ZoneResult
+
+
+class People(Protocol):
+    """Who is asked. All may take their time but `wish`, which is asked at every turn of the needles."""
+
+    def confirm(self, ahead: ZoneAhead) -> Answer:
+        """Before a zone: the press that starts it."""
+
+    def wish(self) -> Wish | None:
+        """While needles move: what is wanted now, if anything. Never waits."""
+
+    def endpoint(self, ahead: ZoneAhead) -> Endpoint:
+        """After a zone: what the skin shows."""
+
+    def other_cartridge(self, cartridge: Cartridge) -> str:
+        """A cartridge that was not there before is in the pen: why."""
+
+
+class Account(Protocol):
+    """Where it is written down; `visit.Visit` is one."""
+
+    @property
+    def dose(self) -> Dose:
+        """What needles did in each zone."""
+
+    def may_needle(self, index: int) -> None:
+        """Raises `Refused` where needles may not move in this zone of the plan."""
+
+    def tell(self, kind: str, **body: Any) -> int:
+        """Write one entry; never waits. Raises `RecordError` once the record has failed."""
+
+    def make_durable(self) -> None:
+        """Wait until all that was told is on the disk."""
+
+    def error(self, error: PenError) -> None:
+        """Write down what went wrong."""
+
+    def device_time(self, ms: int) -> None:
+        """The pen's own clock, for the entries that follow."""
 
 
 @dataclass(slots=True)
 class Needling:
-    """One plan on one pen. `confirm` is asked before each zone; `results` tell of all zones at any time."""
+    """One plan on one pen. `people` are asked; `results` tell of all zones at any time.
+
+    Zones that the record has as done or skipped are passed over, and so are passes that were begun.
+    """
 
     pen: Pen
     plan: TreatmentPlan
-    journal: Journal
-    confirm: Confirm
+    account: Account
+    people: People
     results: list[ZoneResult] = field(init=False)
     _planned_s: list[float] = field(init=False)
     _needles: int = field(init=False, default=0)
+    _cartridge_id: int | None = field(init=False, default=None)
+    _depth_um: int = field(init=False, default=0)
+    """The depth that the needles are told now."""
+    _most_um: int | None = field(init=False, default=None)
+    """No pass of this zone goes deeper any more: somebody wanted it shallower."""
+    _deeper_um: int = field(init=False, default=0)
+    """By how much the passes to come go deeper than planned: somebody wanted that."""
+    _end_zone: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self.results = [
-            ZoneResult(index, zone.zone, zone.side, passes=len(zone.planned_passes()))
-            for index, zone in enumerate(self.plan.zones, start=1)
-        ]
+        self.results = [self._result(index, zone) for index, zone in enumerate(self.plan.zones, start=1)]
         self._planned_s = [
             pass_seconds(zone.area_cm2, figures()) * len(zone.planned_passes()) for zone in self.plan.zones
         ]
+
+    def _result(self, index: int, zone: PlanZone) -> ZoneResult:
+        known = self.account.dose.zone(index)
+        state = "skipped" if known.skipped else "begun" if known.passes_begun else "not begun"
+        return ZoneResult(
+            index,
+            zone.zone,
+            zone.side,
+            state="done" if known.done else state,
+            passes=len(zone.planned_passes()),
+            passes_done=known.passes_begun,
+            seconds=known.total_s,
+        )
 
     @property
     def finished(self) -> bool:
@@ -132,96 +221,131 @@ class Needling:
         return all(result.state in ("done", "skipped") for result in self.results)
 
     def run(self) -> Generator[Step, None, None]:
-        """Needle the plan. Ends early when `confirm` says so; raises what the pen raises.
+        """Needle what is left of the plan. Ends early when a person says so; raises what the pen raises.
 
         A stop asked for from elsewhere raises `Stopped`; a rest that the pen needs is waited for. Iterate it
         under `contextlib.closing`, so that leaving early still tells when the needles may be out.
         """
         try:
             for index, zone in enumerate(self.plan.zones, start=1):
+                result = self.results[index - 1]
+                if result.state in ("done", "skipped"):
+                    continue
                 ahead = ZoneAhead(
                     index=index,
                     of=len(self.plan.zones),
                     zone=zone,
-                    passes=zone.planned_passes(),
+                    passes=zone.planned_passes()[result.passes_done :],
                     pass_s=pass_seconds(zone.area_cm2, figures()),
                 )
-                answer = self.confirm(ahead)
-                self.journal.write("zone", index=index, zone=zone.zone, side=zone.side, answer=answer.value)
+                answer = self.people.confirm(ahead)
+                self.account.tell("zone", index=index, zone=zone.zone, side=zone.side, answer=answer.value)
                 if answer is Answer.QUIT:
                     break
-                result = self.results[index - 1]
                 if answer is Answer.SKIP:
                     result.state = "skipped"
                 else:
                     yield from self._zone(ahead, result)
+                self.account.tell("zone-done", **asdict(result))
                 yield result
         except BaseException as error:
             # What went wrong must not be hidden by a record that fails as well.
             with suppress(RecordError):
                 if isinstance(error, PenError):
-                    self.journal.error(error)
+                    self.account.error(error)
                 self._summarise()
             raise
         self._summarise()
 
     def _summarise(self) -> None:
         zones = [asdict(result) for result in self.results]
-        self.journal.write("summary", finished=self.finished, zones=zones)
-        self.journal.make_durable()
+        self.account.tell("summary", finished=self.finished, zones=zones)
+        self.account.make_durable()
 
     # -- one zone --------------------------------------------------------------------------------------
 
     def _zone(self, ahead: ZoneAhead, result: ZoneResult) -> Iterator[Step]:
         zone = ahead.zone
-        self._needles = self.pen.cartridge().needle_count
-        self._tell("select-zone", zone=zone.zone, side=zone.side)
+        self.account.may_needle(ahead.index)
+        self._cartridge_now()
+        self._most_um, self._deeper_um, self._end_zone = None, 0, False
         self.pen.select_zone(zone.zone, side=zone.side)
         result.state = "begun"
         before: PlannedPass | None = None
         for one in ahead.passes:
+            if self._end_zone:
+                break
+            self._within_zone_time(ahead)
             begins = self._set(ahead, one, before)
             before = one
             yield from self._rest(ahead.pass_s)
             yield begins
             yield from self._pass(begins, result)
             result.passes_done += 1
+        result.endpoint = self._endpoint(ahead, self.people.endpoint(ahead), result.passes_done)
         result.state = "done"
+
+    def _cartridge_now(self) -> None:
+        """Which cartridge it is, written down when it is another one than in the zone before."""
+        cartridge = self.pen.cartridge()
+        self._needles = cartridge.needle_count
+        if self._cartridge_id not in (None, cartridge.id):
+            self.account.tell(
+                "cartridge",
+                id=f"{cartridge.id:016x}",
+                lot=cartridge.lot,
+                expiry=cartridge.expiry,
+                needle_count=cartridge.needle_count,
+                needle_length_um=cartridge.needle_length_um,
+                change=True,
+                reason=self.people.other_cartridge(cartridge),
+            )
+        self._cartridge_id = cartridge.id
+
+    def _within_zone_time(self, ahead: ZoneAhead) -> None:
+        """What was given in this zone is counted over restarts, and what is not known as given."""
+        verdict = check_zone_time(
+            ahead.pass_s,
+            figures(),
+            used_s=self.account.dose.zone(ahead.index).total_s,
+            planned_s=self._planned_s[ahead.index - 1],
+        )
+        if isinstance(verdict, Refusal):
+            raise Refused.of(verdict)
 
     def _set(self, ahead: ZoneAhead, one: PlannedPass, before: PlannedPass | None) -> PassBegins:
         """Set rate and depth in the order in which neither is too slow for the other on the way."""
-        shallower = before is not None and one.depth_mm < before.depth_mm
+        wanted_um = self._wanted_um(one)
+        shallower = before is not None and wanted_um < self._depth_um
         for name in ("depth", "rate") if shallower else ("rate", "depth"):
             if name == "rate":
-                self._tell("set-rate", rate_hz=one.rate_hz)
                 self.pen.set_rate(hz=one.rate_hz)
             else:
-                self._tell("set-depth", depth_mm=one.depth_mm)
-                self.pen.set_depth(mm=one.depth_mm)
+                self.pen.set_depth(mm=wanted_um / 1000)
+        self._depth_um = wanted_um
         held = self.pen.status().to_json()
-        self.journal.write(
+        self.account.tell(
             "held", **{key: held[key] for key in ("zone", "side", "depth_mm", "rate_hz", "limits")}
         )
         return PassBegins(ahead, one.number, one.direction, held["depth_mm"], held["rate_hz"])
 
-    def _tell(self, command: str, **facts: object) -> None:
-        self.journal.write("command", command=command, **facts)
-
-    def _pass(self, begins: PassBegins, result: ZoneResult) -> Iterator[Reading]:
+    def _pass(self, begins: PassBegins, result: ZoneResult) -> Iterator[Step]:
         ahead = begins.ahead
         strokes_before, pen_before = result.strokes, self.pen.status().strokes
-        self._tell(
-            "run", number=begins.number, depth_mm=begins.depth_mm, rate_hz=begins.rate_hz, for_s=ahead.pass_s
-        )
-        self.journal.make_durable()
         strokes = self.pen.needling(longest_s=ahead.pass_s)
         try:
             with strokes:
                 for sample in strokes:
                     result.strokes = strokes_before + sample.strokes
                     result.density_per_cm2 = self._density(result, ahead)
-                    self.journal.write("sample", **_measured(sample))
+                    self.account.device_time(sample.device_ms)
+                    self.account.tell("sample", **_measured(sample))
                     yield self._reading(sample, begins, result)
+                    wish = self.people.wish()
+                    if wish is not None:
+                        yield self._grant(wish, strokes, begins)
+                    if self._end_zone:
+                        break
         except BaseException:
             with suppress(RecordError):
                 self._pass_ended(strokes, result)
@@ -230,15 +354,77 @@ class Needling:
         result.strokes = strokes_before + self.pen.status().strokes - pen_before
         result.density_per_cm2 = self._density(result, ahead)
         self._pass_ended(strokes, result)
-        if strokes.ended != "duration":
+        if strokes.ended != "duration" and not self._end_zone:
             raise Stopped("a stop was asked for from elsewhere; the needles are stopped and retracted")
 
     def _pass_ended(self, strokes: Strokes, result: ZoneResult) -> None:
         moved_s = strokes.moving_ns() / _S
         result.seconds += moved_s
-        self.journal.write(
+        self.account.tell(
             "run-ended", ended=strokes.ended, elapsed_s=round(moved_s, 3), zone_strokes=result.strokes
         )
+
+    # -- wishes ----------------------------------------------------------------------------------------
+
+    def _wanted_um(self, one: PlannedPass) -> int:
+        """The depth of a pass: the plan's, and what people have wanted since."""
+        planned_um = round(one.depth_mm * 1000) + self._deeper_um
+        return planned_um if self._most_um is None else min(planned_um, self._most_um)
+
+    def _grant(self, wish: Wish, strokes: Strokes, begins: PassBegins) -> Adjusted:
+        """Do what a person wants while needles move, or say why it is not done."""
+        if wish is Wish.END_ZONE:
+            self._end_zone = True
+            return Adjusted(wish, self._depth_um / 1000)
+        if wish is Wish.DEEPER:
+            return self._go_deeper(begins)
+        wanted_um: int | None = self._depth_um - self.pen.limits.depth_step_um
+        if wish is Wish.BLEEDING:
+            self._endpoint(begins.ahead, Endpoint.CONTINUOUS, begins.number)
+            zone = next(row for row in zone_table() if row.name == begins.ahead.zone.zone)
+            wanted_um = lower_depth_um(self._depth_um, zone, self.pen.limits)
+        if not wanted_um or wanted_um < self.pen.limits.depth_min_um:
+            self._end_zone = wish is Wish.BLEEDING
+            ends = ": the zone ends" if self._end_zone else ""
+            return Adjusted(wish, self._depth_um / 1000, f"this pen does no shallower depth{ends}")
+        try:
+            strokes.shallower(mm=wanted_um / 1000)
+        except Refused as refused:
+            self.account.error(refused)
+            return Adjusted(wish, self._depth_um / 1000, refused.message)
+        self._depth_um = self._most_um = wanted_um
+        return Adjusted(wish, wanted_um / 1000)
+
+    def _go_deeper(self, begins: PassBegins) -> Adjusted:
+        """From the next pass on, if every pass that is left may."""
+        if begins.number == begins.ahead.passes[-1].number:
+            return Adjusted(Wish.DEEPER, self._depth_um / 1000, "no pass is left in this zone")
+        before = (self._most_um, self._deeper_um)
+        step_um = self.pen.limits.depth_step_um
+        if self._most_um is None:
+            self._deeper_um += step_um
+        else:
+            self._most_um += step_um
+        depth_um = self._depth_um
+        for one in begins.ahead.passes:
+            if one.number > begins.number:
+                depth_um = self._wanted_um(one)
+                verdict = self.pen.check_depth(mm=depth_um / 1000)
+                if isinstance(verdict, Refusal):
+                    self._most_um, self._deeper_um = before
+                    refused = Refused.of(verdict)
+                    self.account.error(refused)
+                    return Adjusted(Wish.DEEPER, self._depth_um / 1000, refused.message)
+        return Adjusted(Wish.DEEPER, depth_um / 1000)
+
+    def _endpoint(self, ahead: ZoneAhead, endpoint: Endpoint, number: int) -> str:
+        zone = ahead.zone
+        self.account.tell(
+            "endpoint", zone=zone.zone, side=zone.side, endpoint=endpoint.value, **{"pass": number}
+        )
+        return endpoint.value
+
+    # -- figures ---------------------------------------------------------------------------------------
 
     def _density(self, result: ZoneResult, ahead: ZoneAhead) -> float:
         return round(result.strokes * self._needles / ahead.zone.area_cm2, 1)
@@ -246,11 +432,12 @@ class Needling:
     def _reading(self, sample: Sample, begins: PassBegins, result: ZoneResult) -> Reading:
         ahead = begins.ahead
         pass_left_s = max(ahead.pass_s - sample.elapsed_s, 0.0)
-        left_here_s = pass_left_s + ahead.pass_s * (len(ahead.passes) - begins.number)
+        left_here_s = pass_left_s + ahead.pass_s * (ahead.passes[-1].number - begins.number)
         left_s = left_here_s + sum(self._planned_s[ahead.index :])
         return Reading(
             sample=sample,
             begins=begins,
+            depth_mm=self._depth_um / 1000,
             zone_strokes=result.strokes,
             density_per_cm2=result.density_per_cm2,
             pass_left_s=pass_left_s,
@@ -269,7 +456,7 @@ class Needling:
         left_s = pen.duty.rest_left_s(pen.now_ns())
         if not left_s:
             raise Refused.of(verdict)
-        self.journal.write("rest", left_s=round(left_s, 3))
+        self.account.tell("rest", left_s=round(left_s, 3))
         while left_s > 0:
             yield Resting(left_s)
             pen.pump(min(_REST_SLICE_S, left_s))

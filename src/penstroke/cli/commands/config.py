@@ -15,6 +15,7 @@ def command(ctx: click.Context) -> None:
     """Show each setting and where it came from."""
     app = current(ctx)
     config = app.config
+    app.usb_ids()  # what no other command would take is not shown as if it were in order
     clinic = app.clinic()
     clinic_there = config.clinic_file.exists()
     if app.json:

@@ -13,6 +13,7 @@ from penstroke.errors import Refused
 from penstroke.safety import PenLimits, Reason, Refusal
 
 if TYPE_CHECKING:
+    from penstroke.safety import Screening
     from penstroke.treatment.check import Violation
     from penstroke.treatment.estimate import Estimate
     from penstroke.treatment.plan import TreatmentPlan
@@ -94,11 +95,14 @@ def schema() -> None:
     show(plan_schema_text())
 
 
-def check_against(app: App, plan: TreatmentPlan, pen: PenLimits | None) -> tuple[Violation, ...]:
-    """Every violation of a plan under the clinic's profile in force."""
+def check_against(
+    app: App, plan: TreatmentPlan, pen: PenLimits | None, screening: Screening | None = None
+) -> tuple[Violation, ...]:
+    """Every violation of a plan under the clinic's profile in force, and what screening found, if it was."""
+    from penstroke.safety import NOT_SCREENED
     from penstroke.treatment.check import check
 
-    return check(plan, pen=pen, clinic=app.clinic())
+    return check(plan, pen=pen, clinic=app.clinic(), screening=screening or NOT_SCREENED)
 
 
 def violation_object(one: Violation) -> dict[str, Any]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from penstroke.cli.app import App, PenCommand, current, open_pen
+from penstroke.cli.errors import BY_OUR_OWN_STOP
 from penstroke.cli.live import run_line, sample_object
 from penstroke.cli.output import LiveLine, say, show
 from penstroke.cli.override import override_on_record
 from penstroke.cli.values import seconds
 from penstroke.cli.wish import Wish, held_object, wish_of, wish_options
-from penstroke.errors import Refused, Stopped
+from penstroke.errors import DeviceFault, PenError, Refused, Stopped
+from penstroke.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from penstroke.pen import Pen
@@ -53,16 +58,55 @@ def command(ctx: click.Context, /, for_s: str, start: str, bench: str | None, **
             wish.apply(pen)
             before = pen.status()
             _announce(app, before, wish, length_s, bench, on_trigger=start == "trigger")
-            ended, moved_s = _needle(app, pen, before, length_s, on_trigger=start == "trigger")
-            strokes = pen.status().strokes - before.strokes
-    if app.json:
-        app.emit({"event": "end", "ended": ended, "elapsed_s": round(moved_s, 3), "strokes": strokes})
-    else:
+            run = _Run(before)
+            with _end_told(app, run):
+                _needle(app, pen, run, length_s, on_trigger=start == "trigger")
+                run.strokes = pen.status().strokes - before.strokes
+    if not app.json:
         pen_word = " (simulated pen)" if app.simulated else ""
         show(
-            f"ended ({_WORDS[ended]}): {moved_s:.1f} s, {strokes} strokes; "
+            f"ended ({_WORDS[run.ended]}): {run.moved_s:.1f} s, {run.strokes} strokes; "
             f"motor off, needles retracted{pen_word}"
         )
+    if run.ended == "arm-expired" and not run.moved_s:
+        raise DeviceFault(
+            "no needle has moved: the trigger was not pressed for 10 s, and the pen disarmed itself",
+            code="arm-expired",
+            hint="run it again, and hold the pen's trigger once it is armed",
+        )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run, as far as it has come."""
+
+    held: PenStatus
+    """What the pen held before it."""
+    moved_s: float = 0.0
+    strokes: int = 0
+    ended: str = ""
+    """As `Strokes.ended`; `interrupted`, `stopped` or `failed` where an error ended it."""
+
+
+@contextmanager
+def _end_told(app: App, run: _Run) -> Iterator[None]:
+    """With --json the last line tells how the run ended, whatever ended it."""
+    try:
+        yield
+    except (PenError, Interrupted) as error:
+        by_us = isinstance(error, Interrupted) or (app.interrupts.why and isinstance(error, BY_OUR_OWN_STOP))
+        run.ended = "interrupted" if by_us else "stopped" if isinstance(error, Stopped) else "failed"
+        # Where the output itself has failed, what ended the run is still what must be told.
+        with suppress(Interrupted):
+            _tell_end(app, run)
+        raise
+    _tell_end(app, run)
+
+
+def _tell_end(app: App, run: _Run) -> None:
+    if app.json:
+        moved_s = round(run.moved_s, 3)
+        app.emit({"event": "end", "ended": run.ended, "elapsed_s": moved_s, "strokes": run.strokes})
 
 
 _WORDS = {
@@ -93,29 +137,30 @@ def _announce(
         say("armed next: hold the pen's trigger to needle")
 
 
-def _needle(app: App, pen: Pen, held: PenStatus, length_s: float, *, on_trigger: bool) -> tuple[str, float]:
-    """Move the needles; why it ended, and for how long they moved."""
-    depth_mm, rate_hz = (held.depth_um or 0) / 1000, (held.rate_dhz or 0) / 10
+def _needle(app: App, pen: Pen, run: _Run, length_s: float, *, on_trigger: bool) -> None:
+    """Move the needles, and keep account in `run`."""
+    depth_mm, rate_hz = (run.held.depth_um or 0) / 1000, (run.held.rate_dhz or 0) / 10
     live = LiveLine(app.mark)
-    moved_s, last_s = 0.0, 0.0
+    last_s = 0.0
     app.interrupts.check()
     try:
         with pen.needling(longest_s=length_s, trigger=on_trigger) as strokes:
             for sample in strokes:
                 app.interrupts.check()
                 if sample.state == "running":
-                    moved_s += sample.elapsed_s - last_s
+                    run.moved_s += sample.elapsed_s - last_s
+                run.strokes = sample.strokes
                 last_s = sample.elapsed_s
                 if app.json:
                     app.emit(sample_object(sample, depth_mm=depth_mm, rate_hz=rate_hz))
                 else:
-                    left_s = length_s - moved_s
+                    left_s = length_s - run.moved_s
                     live.update(
                         run_line(sample, depth_mm=depth_mm, rate_hz=rate_hz, left_s=left_s), sample.elapsed_s
                     )
                 # The pen ends one press of its trigger by itself; that all presses together last no longer
                 # is for this loop.
-                if on_trigger and moved_s >= length_s:
+                if on_trigger and run.moved_s >= length_s:
                     break
     finally:
         live.end()
@@ -123,5 +168,5 @@ def _needle(app: App, pen: Pen, held: PenStatus, length_s: float, *, on_trigger:
     if strokes.ended == "stopped":
         raise Stopped("another program asked for a stop; the needles are stopped and retracted")
     if strokes.ended == "duration":
-        moved_s = length_s
-    return strokes.ended or "left", moved_s
+        run.moved_s = length_s
+    run.ended = strokes.ended or "left"

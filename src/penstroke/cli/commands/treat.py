@@ -1,9 +1,11 @@
-"""`penstroke treat`: the needling of a plan, zone by zone, each at a person's word, with a journal."""
+"""`penstroke treat`: the whole procedure of one visit, step by step, each on record before the next."""
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
-from dataclasses import asdict
+import datetime
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,309 +13,257 @@ import click
 
 from penstroke import __version__
 from penstroke.cli.app import App, PenCommand, current, open_pen
-from penstroke.cli.commands.plan import check_against, plan_table, refusal, violation_object
-from penstroke.cli.errors import BY_OUR_OWN_STOP
-from penstroke.cli.live import run_line, sample_object
-from penstroke.cli.output import LiveLine, minutes, say, show, table
-from penstroke.cli.prompt import ask
-from penstroke.errors import DeviceFault, PenError, RecordError, Stopped
+from penstroke.cli.commands.plan import check_against, refusal, violation_object
+from penstroke.cli.errors import BY_OUR_OWN_STOP, UsageProblem
+from penstroke.cli.output import say, show
+from penstroke.errors import DeviceFault, PenError, PlanError, RecordError
 from penstroke.interrupts import Interrupted
-from penstroke.treatment.journal import FORMAT, Journal, new_path
 
 if TYPE_CHECKING:
     from penstroke.pen import Pen
+    from penstroke.records.recorder import Recorder
+    from penstroke.records.store import Store
+    from penstroke.treatment.answers import Answers
     from penstroke.treatment.plan import TreatmentPlan
-    from penstroke.treatment.run import Answer, Needling, Reading, Step, ZoneAhead
+    from penstroke.treatment.session import Session
+    from penstroke.treatment.session_values import Background
+    from penstroke.treatment.visit import Visit
 
-_PUMP_S = 0.03
+LATEST = "latest"
 
 
 @click.command("treat", cls=PenCommand)
 @click.argument("plan", type=click.Path(path_type=Path))
+@click.option("--patient", metavar="REFERENCE", help="The clinic's own id of the patient; no name.")
+@click.option("--operator", metavar="NAME", help="Who treats, by the name in the roster.")
+@click.option("--roster", metavar="FILE", help="Who works here; else roster.toml beside the configuration.")
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Answers to the steps' questions. Zones are started by it on a simulated pen only.",
+)
+@click.option(
+    "--resume",
+    metavar="[ID]",
+    is_flag=False,
+    flag_value=LATEST,
+    help="Go on with this patient's treatment that was interrupted; its ID where there are several.",
+)
 @click.option(
     "--yes",
     is_flag=True,
     help="Answer the prompts that may be answered so: not the start of a zone, unless the pen is simulated.",
 )
-@click.option("--operator", metavar="NAME", help="Who treats; written into the journal.")
-@click.option(
-    "--journal",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File of the journal; must not exist yet.",
-)
+@click.option("--store", metavar="FILE", help="File or URL of the records.")
 @click.pass_context
-def command(ctx: click.Context, plan: Path, yes: bool, operator: str | None, journal: Path | None) -> int:
-    """Needle PLAN zone by zone. Ctrl-C stops and retracts at once.
+def command(
+    ctx: click.Context,
+    /,
+    plan: Path,
+    answers: Path | None,
+    resume: str | None,
+    yes: bool,
+    **given: str | None,
+) -> int:
+    """Treat PLAN: from consent and screening to aftercare, needling zone by zone. Ctrl-C stops and retracts.
 
-    All that is commanded, refused and measured is written to a journal of JSON lines.
+    Everything asked, answered, commanded, refused and measured is on record. A visit that was interrupted,
+    however it ended, goes on at its step with --resume; needles never start again by themselves.
     """
-    from penstroke.treatment.plan import load_plan
-
     app = current(ctx)
-    app.flags["operator"] = operator
-    loaded = load_plan(plan)
-    path = journal or new_path(app.config.journals, loaded.title)
-    with Journal(path, operator=str(app.config["operator"])) as written:
-        written.write(
-            "opened",
-            format=FORMAT,
-            penstroke=__version__,
-            plan_file=str(plan.absolute()),
-            plan=loaded.model_dump(mode="json"),
+    for name in ("operator", "roster", "store"):
+        app.flags[name] = given[name]
+    opened = _Opened.read(app, plan, answers, given["patient"])
+    return opened.treat(resume, yes=yes)
+
+
+@dataclass(slots=True)
+class _Opened:
+    """What the call names, read: nothing has been touched yet."""
+
+    app: App
+    plan: TreatmentPlan
+    plan_file: Path
+    answers: Answers | None
+    patient: str
+
+    @classmethod
+    def read(cls, app: App, plan: Path, answers: Path | None, patient: str | None) -> _Opened:
+        from penstroke.treatment.answers import read_answers
+        from penstroke.treatment.plan import load_plan
+        from penstroke.treatment.roster import patient_reference
+
+        loaded = load_plan(plan)
+        if not patient or not app.config["operator"]:
+            missing = "--patient" if not patient else "--operator"
+            raise UsageProblem(
+                f"a treatment needs {missing}",
+                hint="--patient is the clinic's own id, --operator a name of the roster",
+            )
+        found = None if answers is None else read_answers(answers)
+        return cls(app, loaded, plan, found, patient_reference(patient))
+
+    def treat(self, resume: str | None, *, yes: bool) -> int:
+        from penstroke.cli.records_of import recorder_of, store_of
+        from penstroke.treatment.visit import Visit
+
+        # Once before anything is opened, against the pen the plan was written for.
+        violations = check_against(self.app, self.plan, None)
+        if violations:
+            raise refusal(violations)
+        with store_of(self.app) as store:
+            name, token, session, begun = self._session(store, resume)
+            operator = session.operator
+            with recorder_of(self.app, store, treatment=name, operator=operator) as recorder:
+                visit = Visit(session, recorder)
+                if begun:
+                    self._write_opened(recorder, token)
+                if not self.app.json:
+                    say(f"treatment {name}")
+                finished = self._run(visit, token, resumed=not begun, yes=yes)
+        if not self.app.json:
+            show(f"record: {name} in {store.where}; `penstroke records report {name}` prints it")
+        if not finished:
+            raise Interrupted(f"the treatment is not finished: --resume {name} goes on with it")
+        return 0
+
+    # -- beginning and going on ------------------------------------------------------------------------
+
+    def _session(self, store: Store, resume: str | None) -> tuple[str, int, Session, bool]:
+        from penstroke.records.entry import treatment_id
+        from penstroke.records.views import TreatmentRow
+        from penstroke.treatment.session import Session
+
+        if resume is None:
+            token = secrets.randbits(63) + 1
+            session = Session.begin(
+                self.plan,
+                patient=self.patient,
+                operator=str(self.app.config["operator"]),
+                background=self._background(store, None),
+            )
+            return treatment_id(datetime.datetime.now(datetime.UTC), token), token, session, True
+        row: TreatmentRow = self._row_to_resume(store, resume)
+        entries = list(store.entries(row.id))
+        opened = next(entry for entry in entries if entry.kind == "opened")
+        if opened.body["plan"] != self.plan.model_dump(mode="json"):
+            raise PlanError(
+                f"{self.plan_file} is not the plan of treatment {row.id}",
+                code="plan-other",
+                hint="resume with the plan it was begun with: a plan under way does not change",
+            )
+        session = Session.replay(entries, self._background(store, row.id))
+        return row.id, int(str(opened.body["token"]), 16), session, False
+
+    def _row_to_resume(self, store: Store, resume: str) -> Any:
+        from penstroke.records.past import left_open
+
+        rows = left_open(store, self.patient)
+        if resume != LATEST:
+            rows = [row for row in rows if row.id.startswith(resume)]
+        if not rows:
+            what = "no treatment" if resume == LATEST else f"no treatment {resume}"
+            raise RecordError(
+                f"there is {what} of patient {self.patient} that could be resumed",
+                code="record-missing",
+                hint="`penstroke records list` shows what there is; leave out --resume to begin anew",
+            )
+        if len(rows) > 1:
+            ids = ", ".join(row.id for row in rows)
+            raise RecordError(
+                f"{len(rows)} treatments of patient {self.patient} are not finished: {ids}",
+                code="record-ambiguous",
+                hint="name one: --resume ID",
+            )
+        return rows[0]
+
+    def _background(self, store: Store, own: str | None) -> Background:
+        from penstroke.records.past import of_patient
+        from penstroke.treatment.roster import load_roster
+        from penstroke.treatment.screening import EarlierTreatment, NeedledZone
+        from penstroke.treatment.session_values import Background
+        from penstroke.treatment.steps.aftercare import load_templates
+
+        earlier = tuple(
+            EarlierTreatment(
+                datetime.datetime.fromisoformat(past.started).astimezone().date(),
+                tuple(NeedledZone(zone, side, depth_um) for zone, side, depth_um in past.zones),
+            )
+            for past in of_patient(store, self.patient, other_than=own)
         )
+        return Background(
+            load_roster(Path(self.app.config["roster"])),
+            earlier,
+            load_templates(self.app.config.aftercare_folder),
+        )
+
+    def _write_opened(self, recorder: Recorder, token: int) -> None:
+        recorder.write(
+            "opened",
+            patient=self.patient,
+            plan=self.plan.model_dump(mode="json"),
+            plan_file=str(self.plan_file.absolute()),
+            penstroke=__version__,
+            token=f"{token:016x}",
+        )
+        recorder.make_durable()
+
+    # -- the visit -------------------------------------------------------------------------------------
+
+    def _run(self, visit: Visit, token: int, *, resumed: bool, yes: bool) -> bool:
+        """The visit to its end, and its last entry; whether it was finished."""
         try:
-            finished = _treat(app, loaded, written, yes=yes)
+            finished = self._with_pen(visit, token, resumed=resumed, yes=yes)
         except PenError as error:
-            ours = bool(app.interrupts.why) and isinstance(error, BY_OUR_OWN_STOP)
-            code = app.interrupts.why if ours else error.code
-            _close(app, written, ended="interrupted" if ours else "error", code=code)
+            ours = bool(self.app.interrupts.why) and isinstance(error, BY_OUR_OWN_STOP)
+            self._close(visit, "interrupted" if ours else "error", error, error.code)
             raise
         except Interrupted as interrupted:
-            _close(app, written, ended="interrupted", code=interrupted.why)
+            self._close(visit, "interrupted", None, interrupted.why)
             raise
-        written.write("closed", ended="finished" if finished else "quit", code=None)
-    if not app.json:
-        show(f"journal: {path}")
-    if not finished:
-        raise Interrupted("the treatment was ended before its last zone")
-    return 0
+        visit.tell("closed", ended="finished" if finished else "quit", code=None)
+        visit.make_durable()
+        return finished
 
-
-def _close(app: App, journal: Journal, *, ended: str, code: str) -> None:
-    """The last entry after a failure, which is what must be told even where record and terminal fail too."""
-    with suppress(RecordError):
-        journal.write("closed", ended=ended, code=code)
-    if not app.json:
-        with suppress(Interrupted):
-            show(f"journal: {journal.path}")
-
-
-def _treat(app: App, plan: TreatmentPlan, journal: Journal, *, yes: bool) -> bool:
-    # Once before the pen is touched, against the pen the plan was written for; then against the one there is.
-    _check(app, plan, journal, None)
-    try:
-        with open_pen(app) as pen:
-            journal.bind(pen.now_ns, simulated=pen.simulated)
-            journal.write(
-                "pen",
-                identity=asdict(pen.identity),
-                limits=asdict(pen.limits),
-                cartridge=asdict(pen.cartridge()),
-                clinic=app.clinic().name,
-                treatment=f"{pen.treatment:016x}",
-            )
-            _check(app, plan, journal, pen)
-            return _needle(app, plan, journal, pen, yes=yes)
-    except PenError as error:
+    def _close(self, visit: Visit, ended: str, error: PenError | None, code: str) -> None:
+        """The last entries after a failure; what failed is told even where record and terminal fail too."""
         with suppress(RecordError):
-            journal.error(error)
-        raise
+            if isinstance(error, DeviceFault) and error.facts.get("faults"):
+                visit.tell("fault", faults=error.facts["faults"])
+            if error is not None and ended == "error":
+                visit.error(error)
+            if ended == "interrupted":
+                visit.tell("interrupted", why=code)
+            visit.tell("closed", ended=ended, code=code)
+        if not self.app.json:
+            with suppress(Interrupted):
+                say(f"treatment {visit.recorder.treatment}: --resume goes on with it")
 
+    def _with_pen(self, visit: Visit, token: int, *, resumed: bool, yes: bool) -> bool:
+        from penstroke.cli.records_of import bind, pen_facts
+        from penstroke.cli.treating import Treating
+        from penstroke.treatment.table import Step
 
-def _check(app: App, plan: TreatmentPlan, journal: Journal, pen: Pen | None) -> None:
-    violations = check_against(app, plan, pen.limits if pen is not None else None)
-    journal.write(
-        "check",
-        against="the pen connected" if pen is not None else "the plan's own pen",
-        violations=[violation_object(one) for one in violations],
-    )
-    if violations:
-        error = refusal(violations)
-        journal.error(error)
-        raise error
+        if resumed:
+            visit.settle(visit.session.resume(visit.now()))
+            say(f"going on at {visit.session.at}" if visit.session.at else "every step is done")
+        with open_pen(self.app, treatment=token, unscreened=True, ledger=visit.ledger) as pen:
+            bind(visit.recorder, pen)
+            visit.tell("pen", **pen_facts(pen, self.app.clinic().name))
+            self._check(visit, pen)
+            treating = Treating(self.app, visit, pen, self.answers, yes=yes)
+            while (step := treating.next_step()) is not None:
+                if step is Step.SCREENING:
+                    self._check(visit, pen)
+        return visit.session.at is None
 
-
-def _needle(app: App, plan: TreatmentPlan, journal: Journal, pen: Pen, *, yes: bool) -> bool:
-    from penstroke.treatment.run import Needling
-
-    person = _Person(app, pen, yes=yes)
-    person.overview(plan)
-    needling = Needling(pen, plan, journal, person.confirm)
-    live = LiveLine(app.mark)
-    try:
-        # Closed by hand: what a generator raises while it is thrown away unclosed, nobody hears.
-        with closing(needling.run()) as steps:
-            for step in steps:
-                app.interrupts.check()
-                _tell(app, live, step)
-                app.interrupts.check()
-    except BaseException:
-        live.end()
-        # With the terminal gone too, what went wrong is still what decides the exit code.
-        with suppress(Interrupted):
-            _summary(app, needling, journal)
-        raise
-    live.end()
-    _summary(app, needling, journal)
-    return needling.finished
-
-
-class _Person:
-    """The one who answers; `--yes` answers for them where it may."""
-
-    def __init__(self, app: App, pen: Pen, *, yes: bool) -> None:
-        self._app = app
-        self._pen = pen
-        self._yes = yes
-
-    def overview(self, plan: TreatmentPlan) -> None:
-        """Show what will be done, and on which pen; wait for a yes."""
-        pen = self._pen
-        kind = "simulated pen" if pen.simulated else "pen"
-        say(f"{plan.title}: {len(plan.zones)} zones on {kind} {pen.identity.model} {pen.identity.serial}")
-        if not self._app.json:
-            say(plan_table(plan))
-        key = "the pen's own stop key does too" if pen.identity.stop_key else "this pen has no stop key"
-        say(f"Ctrl-C stops and retracts at any time; {key}.")
-        if self._yes:
-            return
-        answer = ask(
-            "Is this the right patient and plan, with a new sterile cartridge in the pen? yes or no",
-            ("yes", "no"),
-            meanwhile=self._meanwhile,
-            flag="--yes answers this; the start of a zone still needs a person, unless the pen is simulated",
-        )
-        if answer == "no":
-            raise Interrupted("the plan was not confirmed")
-
-    def confirm(self, ahead: ZoneAhead) -> Answer:
-        """Ask before a zone. Only on a simulated pen may `--yes` answer."""
-        from penstroke.treatment.run import Answer
-
-        zone, first = ahead.zone, ahead.passes[0]
-        count = len(ahead.passes)
-        say(
-            f"zone {ahead.index} of {ahead.of}: {zone.label()}, {count} pass{'es' if count > 1 else ''}, "
-            f"{minutes(ahead.needling_s)} min, "
-            f"first {first.depth_mm:.2f} mm = {first.depth_mm * 1000:.0f} µm at {first.rate_hz:g} Hz"
-        )
-        if zone.notes:
-            say(f"  {zone.notes}")
-        if self._yes and self._pen.simulated:
-            return Answer.START
-        answer = ask(
-            "  start, skip or quit?",
-            [answer.value for answer in Answer],
-            meanwhile=self._meanwhile,
-            flag="the start of a zone needs a person at a terminal; on a simulated pen --yes will do",
-        )
-        return Answer(answer)
-
-    def _meanwhile(self) -> None:
-        self._app.interrupts.check()
-        self._pen.pump(_PUMP_S)
-        # A stop while nothing moves is told here, so that the answer that follows is a fresh press.
-        try:
-            self._pen.heed_stops()
-        except (Stopped, DeviceFault) as told:
-            self._app.interrupts.check()
-            say(f"  {told.message}")
-
-
-def _tell(app: App, live: LiveLine, step: Step) -> None:
-    from penstroke.treatment.run import PassBegins, Reading, Resting
-
-    if isinstance(step, Reading):
-        if app.json:
-            app.emit(_reading_object(step))
-        else:
-            live.update(_reading_line(step), step.sample.elapsed_s)
-    elif isinstance(step, PassBegins):
-        live.end()
-        if app.json:
-            app.emit(
-                {
-                    "event": "pass",
-                    "index": step.ahead.index,
-                    "zone": step.ahead.zone.zone,
-                    "side": step.ahead.zone.side,
-                    "pass": step.number,
-                    "passes": len(step.ahead.passes),
-                    "direction": step.direction,
-                    "depth_mm": step.depth_mm,
-                    "rate_hz": step.rate_hz,
-                    "for_s": step.ahead.pass_s,
-                }
-            )
-        else:
-            say(
-                f"  pass {step.number} of {len(step.ahead.passes)}, {step.direction}: "
-                f"{step.depth_mm:.2f} mm at {step.rate_hz:.1f} Hz ({step.rate_hz * 60:.0f} rpm), "
-                f"{minutes(step.ahead.pass_s)} min"
-            )
-    elif isinstance(step, Resting):
-        if app.json:
-            app.emit({"event": "rest", "left_s": round(step.left_s, 3)})
-        else:
-            live.update(f"  the pen rests: {minutes(step.left_s)} left", -step.left_s)
-    else:
-        live.end()
-        if app.json:
-            app.emit({"event": "zone", **asdict(step)})
-        else:
-            say(f"  {step.zone}{f' {step.side}' if step.side else ''}: {step.state}, {step.strokes} strokes")
-
-
-def _reading_object(reading: Reading) -> dict[str, Any]:
-    begins = reading.begins
-    return sample_object(
-        reading.sample,
-        index=begins.ahead.index,
-        zone=begins.ahead.zone.zone,
-        side=begins.ahead.zone.side,
-        **{"pass": begins.number},
-        depth_mm=begins.depth_mm,
-        rate_hz=begins.rate_hz,
-        zone_strokes=reading.zone_strokes,
-        density_per_cm2=reading.density_per_cm2,
-        pass_left_s=round(reading.pass_left_s, 3),
-        plan_left_s=round(reading.plan_left_s, 3),
-        plan_done=round(reading.plan_done, 4),
-    )
-
-
-def _reading_line(reading: Reading) -> str:
-    # The order is that of need: a terminal of 80 columns shows up to the strokes, the rest falls off its end.
-    begins, target = reading.begins, reading.begins.ahead.zone.target_density
-    line = run_line(
-        reading.sample,
-        depth_mm=begins.depth_mm,
-        rate_hz=begins.rate_hz,
-        left_s=reading.pass_left_s,
-        strokes=reading.zone_strokes,
-    )
-    return (
-        f"  {line}  {reading.density_per_cm2:.0f}/cm²  target {target.min_per_cm2}-{target.max_per_cm2}  "
-        f"plan {reading.plan_done * 100:.0f} % done, {minutes(reading.plan_left_s)} left"
-    )
-
-
-def _summary(app: App, needling: Needling, journal: Journal) -> None:
-    results = needling.results
-    if app.json:
-        app.emit(
-            {
-                "event": "summary",
-                "finished": needling.finished,
-                "zones": [asdict(result) for result in results],
-                "needling_s": round(sum(result.seconds for result in results), 3),
-                "strokes": sum(result.strokes for result in results),
-                "journal": str(journal.path),
-            }
-        )
-        return
-    rows = [
-        (
-            str(result.index),
-            f"{result.zone} {result.side}" if result.side else result.zone,
-            result.state,
-            f"{result.passes_done}/{result.passes}",
-            f"{result.seconds:.1f}",
-            str(result.strokes),
-            f"{result.density_per_cm2:.0f}",
-        )
-        for result in results
-    ]
-    show(table(("", "zone", "state", "passes", "s", "strokes", "punctures/cm²"), rows))
-    if app.simulated:
-        show("on a simulated pen: nobody was treated")
+    def _check(self, visit: Visit, pen: Pen) -> None:
+        """The plan against the pen there is, and against what screening found, once there was one."""
+        limits = visit.session.limits
+        if limits is not None:
+            pen.screened(limits)
+        violations = check_against(self.app, self.plan, pen.limits, limits)
+        against = "the pen" if limits is None else "the pen and what screening found"
+        visit.tell("check", against=against, violations=[violation_object(one) for one in violations])
+        if violations:
+            raise refusal(violations)

@@ -1,0 +1,60 @@
+"""The run in the air before use: the plan's deepest pass for a few seconds, and what was measured in it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from penstroke.data import figures
+from penstroke.pen import Pen
+from penstroke.status import Sample
+from penstroke.treatment.session import Session
+from penstroke.treatment.steps.pre_use import AirRun, PreUse, air_run_wish
+
+
+def air_run(pen: Pen, session: Session) -> Generator[Sample, None, AirRun]:
+    """Run the pen in the air; each reading is handed on, and iterating it keeps the needles moving.
+
+    Gives what was measured after the motor's ramp. Raises what the pen raises, and leaves it stopped and
+    retracted however it is left.
+    """
+    depth_mm, rate_hz, seconds = air_run_wish(session)
+    zone = next(
+        zone
+        for zone in session.plan.zones
+        if any(one.depth_mm == depth_mm and one.rate_hz == rate_hz for one in zone.planned_passes())
+    )
+    pen.select_zone(zone.zone, side=zone.side)
+    pen.set_rate(hz=rate_hz)
+    pen.set_depth(mm=depth_mm)
+    held = pen.status()
+    readings: list[Sample] = []
+    with pen.needling(longest_s=seconds) as strokes:
+        for sample in strokes:
+            if sample.elapsed_s * 1000 >= figures().rate_ramp_ms:
+                readings.append(sample)
+            yield sample
+    depths = [sample.depth_mm for sample in readings] or [0.0]
+    rates = [sample.rate_hz for sample in readings] or [0.0]
+    return AirRun(
+        depth_set_mm=held.depth_mm or 0.0,
+        rate_set_hz=held.rate_hz or 0.0,
+        seconds=strokes.moving_ns() / 1e9,
+        depth_min_mm=min(depths),
+        depth_max_mm=max(depths),
+        rate_min_hz=min(rates),
+        rate_max_hz=max(rates),
+    )
+
+
+def pre_use(pen: Pen, air: AirRun | None) -> PreUse:
+    """What the pen tells before use, with the run in the air, where one was made."""
+    status = pen.status()
+    return PreUse(
+        state=status.state,
+        faults=tuple(fault.name for fault in status.faults),
+        battery_pct=status.battery_pct,
+        tolerance_mm=pen.limits.tolerance_um / 1000,
+        cartridge=status.cartridge,
+        treatment=pen.treatment,
+        air=air,
+    )
