@@ -79,6 +79,7 @@ class _Teller:
                 f"{say('Made from entries')} {s.first}–{s.last} ({s.entries}) {say('of the record')} · "
                 f"penstroke {s.penstroke or NONE} · {say('all times are UTC')}",
                 say("Densities are estimates: strokes in the air count too. Depth is needle protrusion."),
+                *((say("This translation is to be reviewed."),) if self.lang != "en" else ()),
             ),
             head=head[1],
         )

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from penstroke.data import zone_table
 from penstroke.reports.faces import Picture, Shape
+from penstroke.reports.plain import markup
 from penstroke.reports.shades import INK, SHADES, patterns, shade_of
 from penstroke.reports.words import Words, zone_words
 
@@ -55,8 +55,8 @@ def zone_map(
     width, height = drawn.width + 2 * _MARGIN, _TOP + drawn.height + _LEGEND_H
     body = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" '
-        f'font-family="{escape(font)}" font-size="{_TEXT}" fill="#000000">',
-        f"<title>{escape(map_words(drawn, marks, say))}</title>",
+        f'font-family="{markup(font)}" font-size="{_TEXT}" fill="#000000">',
+        f"<title>{markup(map_words(drawn, marks, say))}</title>",
         f"<defs>{patterns(prefix)}</defs>",
         f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>',
         _sides(drawn, say, simulated),
@@ -123,15 +123,15 @@ def _forbidden() -> frozenset[str]:
 
 def _sides(drawn: Picture, say: Words, simulated: bool) -> str:
     """Whose left and right these are, written on the picture."""
-    right, left = escape(say("patient's right")), escape(say("patient's left"))
+    right, left = markup(say("patient's right")), markup(say("patient's left"))
     if drawn.name == "face":
         places = [(0.0, "start", f"← {right}"), (1.0, "end", f"{left} →")]
         figures: list[tuple[float, str]] = []
     else:
         places = []
         figures = [
-            (120, f"{escape(say('from the front'))}: {escape(say('R'))} | {escape(say('L'))}"),
-            (340, f"{escape(say('from behind'))}: {escape(say('L'))} | {escape(say('R'))}"),
+            (120, f"{markup(say('from the front'))}: {markup(say('R'))} | {markup(say('L'))}"),
+            (340, f"{markup(say('from behind'))}: {markup(say('L'))} | {markup(say('R'))}"),
         ]
     parts = [
         f'<text x="{_MARGIN - 60 + (drawn.width + 120) * at:g}" y="20" text-anchor="{anchor}" '
@@ -143,7 +143,7 @@ def _sides(drawn: Picture, say: Words, simulated: bool) -> str:
         for x, text in figures
     ]
     if drawn.name == "body":
-        note = escape(say("L and R are the patient's left and right"))
+        note = markup(say("L and R are the patient's left and right"))
         parts.append(
             f'<text x="{_MARGIN + drawn.width / 2:g}" y="36" text-anchor="middle" '
             f'font-size="12">{note}</text>'
@@ -153,7 +153,7 @@ def _sides(drawn: Picture, say: Words, simulated: bool) -> str:
         y = 20 if drawn.name == "face" else 56
         parts.append(
             f'<text x="{middle:g}" y="{y}" text-anchor="middle" font-weight="bold" fill="#8c1d18" '
-            f'letter-spacing="2">{escape(say("SIMULATED"))}</text>'
+            f'letter-spacing="2">{markup(say("SIMULATED"))}</text>'
         )
     return "".join(parts)
 
@@ -199,7 +199,7 @@ def _label(drawn: Picture, title: str, lines: Sequence[str], shape: Shape, top: 
     weights = ["bold", *["normal"] * len(lines)]
     rows = "".join(
         f'<text x="{edge:g}" y="{y + _LINE_H * row:g}" text-anchor="{anchor}" font-weight="{weight}">'
-        f"{escape(text)}</text>"
+        f"{markup(text)}</text>"
         for row, (weight, text) in enumerate(zip(weights, [title, *lines], strict=True))
     )
     return (
@@ -217,7 +217,7 @@ def _legend(width: float, y: float, prefix: str, say: Words) -> str:
     parts = [
         f'<rect x="{10 + step * place:g}" y="{y:g}" width="22" height="15" fill="url(#{prefix}{name})" '
         f'stroke="{INK}" stroke-width="0.8"/>'
-        f'<text x="{10 + step * place + 28:g}" y="{y + 12:g}" font-size="12">{escape(text)}</text>'
+        f'<text x="{10 + step * place + 28:g}" y="{y + 12:g}" font-size="12">{markup(text)}</text>'
         for place, (name, text) in enumerate(entries)
     ]
     return "".join(parts)

@@ -66,6 +66,7 @@ _FACTS = {
     "Chain head": "Kettenkopf",
     "Made from entries": "Erstellt aus den Einträgen",
     "of the record": "der Aufzeichnung",
+    "This translation is to be reviewed.": "Diese Übersetzung ist noch zu prüfen.",
     "all times are UTC": "alle Zeiten in UTC",
     "Densities are estimates: strokes in the air count too. Depth is needle protrusion.": (
         "Dichten sind Schätzungen: Hübe in der Luft zählen mit. Tiefe ist der Nadelüberstand."

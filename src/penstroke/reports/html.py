@@ -6,9 +6,8 @@ every text has a contrast of at least 7 to 1 on its ground.
 
 from __future__ import annotations
 
-from html import escape
-
 from penstroke.reports.parts import Block, Cell, Facts, Figure, Listing, Notice, Report, Table
+from penstroke.reports.plain import markup
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -62,32 +61,37 @@ footer p { margin: .15rem 0; }
 
 def html_report(report: Report) -> str:
     """The page, as text to be written in UTF-8."""
-    mark = f'<p class="mark"><strong>{_text(report.mark)}</strong> · {_text(report.mark_text)}</p>'
-    across = f'<div class="across" aria-hidden="true"><span>{_text(report.mark)}</span></div>'
+    mark = f'<p class="mark"><strong>{markup(report.mark)}</strong> · {markup(report.mark_text)}</p>'
+    across = f'<div class="across" aria-hidden="true"><span>{markup(report.mark)}</span></div>'
     parts = [
         "<!DOCTYPE html>",
-        f'<html lang="{escape(report.lang)}">',
+        f'<html lang="{markup(report.lang)}">',
         "<head>",
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         # Nothing may be fetched, even by a text that slipped through.
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        f"<title>{_text(report.title)} – {_text(report.subtitle)}</title>",
+        f"<title>{markup(report.title)} – {markup(report.subtitle)}</title>",
         f"<style>{_STYLE}</style>",
         "</head>",
         "<body>",
         across if report.mark else "",
         "<header>",
         mark if report.mark else "",
-        f"<h1>{_text(report.title)}</h1>",
-        f'<p class="subtitle">{_text(report.subtitle)}</p>',
+        f"<h1>{markup(report.title)}</h1>",
+        f'<p class="subtitle">{markup(report.subtitle)}</p>',
         "</header>",
         "<main>",
     ]
     for section in report.sections:
-        parts += ["<section>", f"<h2>{_text(section.title)}</h2>", *map(_block, section.blocks), "</section>"]
-    parts += ["</main>", "<footer>", *(f"<p>{_text(line)}</p>" for line in report.foot), "</footer>"]
+        parts += [
+            "<section>",
+            f"<h2>{markup(section.title)}</h2>",
+            *map(_block, section.blocks),
+            "</section>",
+        ]
+    parts += ["</main>", "<footer>", *(f"<p>{markup(line)}</p>" for line in report.foot), "</footer>"]
     parts += ["</body>", "</html>", ""]
     return "\n".join(part for part in parts if part != "") + "\n"
 
@@ -97,7 +101,7 @@ def _block(block: Block) -> str:
         case Facts(rows):
             return (
                 "<dl>"
-                + "".join(f"<dt>{_text(name)}</dt><dd>{_cell(cell)}</dd>" for name, cell in rows)
+                + "".join(f"<dt>{markup(name)}</dt><dd>{_cell(cell)}</dd>" for name, cell in rows)
                 + "</dl>"
             )
         case Table():
@@ -105,7 +109,7 @@ def _block(block: Block) -> str:
         case Listing(items):
             return '<ul class="plain">' + "".join(f"<li>{_cell(item)}</li>" for item in items) + "</ul>"
         case Notice(items):
-            lines = "".join(f"<li>{_text(item)}</li>" for item in items)
+            lines = "".join(f"<li>{markup(item)}</li>" for item in items)
             return f'<div class="notice" role="note"><ul>{lines}</ul></div>'
         case Figure():
             # The picture tells what it shows by its own title, which is made from the same words as `alt`.
@@ -118,38 +122,21 @@ def _table(table: Table) -> str:
 
     columns = "".join(f'<col style="width:{width}%">' for width in table.widths)
     head = "".join(
-        f'<th scope="col"{kind(column)}>{_text(header)}</th>' for column, header in enumerate(table.headers)
+        f'<th scope="col"{kind(column)}>{markup(header)}</th>' for column, header in enumerate(table.headers)
     )
     rows = "".join(
         "<tr>" + "".join(f"<td{kind(column)}>{_cell(cell)}</td>" for column, cell in enumerate(row)) + "</tr>"
         for row in table.rows
     )
     return (
-        f"<table><caption>{_text(table.caption)}</caption>"
+        f"<table><caption>{markup(table.caption)}</caption>"
         + (f"<colgroup>{columns}</colgroup>" if columns else "")
         + f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
 def _cell(cell: Cell) -> str:
-    text = _text(cell.text)
+    text = markup(cell.text)
     if cell.old:
-        text = f"<del>{_text(cell.old)}</del> <ins>{text}</ins>"
-    return text + (f' <span class="note">{_text(cell.note)}</span>' if cell.note else "")
-
-
-def _text(text: str) -> str:
-    """Escaped, and without what no document may hold: half surrogates and control characters."""
-    return escape(clean(text))
-
-
-def clean(text: str) -> str:
-    """A text without control characters and half surrogates: they become the replacement sign."""
-    return "".join(
-        sign if sign.isprintable() or sign == " " or 0xE000 <= ord(sign) < 0xF900 else _replaced(sign)
-        for sign in text
-    )
-
-
-def _replaced(sign: str) -> str:
-    return " " if sign in "\n\r\t\u00a0\u2028\u2029" else "\ufffd"
+        text = f"<del>{markup(cell.old)}</del> <ins>{text}</ins>"
+    return text + (f' <span class="note">{markup(cell.note)}</span>' if cell.note else "")

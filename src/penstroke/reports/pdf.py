@@ -2,8 +2,8 @@
 
 Of the standards that Typst knows, PDF/UA-1 goes together with PDF/A-1, -2 and -3 and not with -4, which is
 of PDF 2.0; of those, 2a asks for most: tags, and text that can be copied out again. Typst itself refuses to
-write what it finds to break a standard it was asked for. Without the fonts of the machine, so that one report
-looks alike everywhere; a sign that those within Typst do not have is named by its number.
+write what it finds to break a standard it was asked for. A report is set with the fonts within Typst, so that
+it looks alike everywhere; a sign they lack comes from a font of the machine, or is named by its number.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from penstroke.errors import PenError
-from penstroke.reports.html import clean
 from penstroke.reports.parts import Block, Cell, Facts, Figure, Listing, Notice, Report, Table
+from penstroke.reports.plain import clean
 
-STANDARDS = ("a-2a", "ua-1")
+STANDARDS: Final = ("a-2a", "ua-1")
 """What every report is written to."""
 FONT = "Libertinus Serif"
 """The face of text in drawings; it comes with Typst."""
@@ -39,25 +39,21 @@ def pdf_report(report: Report) -> bytes:
             code="report-needs-typst",
             hint="pip install 'penstroke[report]', or choose --format html",
         ) from None
-    template = _TEMPLATE.read_bytes()
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
     text = json.dumps(_values(report), ensure_ascii=False)
-    try:
-        return _compile(typst, template, fonts, text)
-    except typst.TypstError:
-        # A sign without a glyph is the one thing a text can break a standard with.
+    # A sign without a glyph is what a text can break a standard with; the machine's own fonts may have it.
+    tries = ((text, False), (text, True), (_spelled(text), False))
+    problem: Exception | None = None
+    for told, machine in tries:
+        fonts = typst.Fonts(include_system_fonts=machine, include_embedded_fonts=True)
+        compiler = typst.Compiler(_TEMPLATE.read_bytes(), font_paths=fonts, sys_inputs={"report": told})
         try:
-            return _compile(typst, template, fonts, _spelled(text))
-        except typst.TypstError as problem:
-            raise PenError(
-                f"the report cannot be set: {problem}", code="report-failed", hint="choose --format html"
-            ) from problem
-
-
-def _compile(typst: Any, template: bytes, fonts: Any, text: str) -> bytes:
-    compiler = typst.Compiler(template, font_paths=fonts, sys_inputs={"report": text})
-    pdf: bytes = compiler.compile(format="pdf", pdf_standards=list(STANDARDS))
-    return pdf
+            pdf = compiler.compile(format="pdf", pdf_standards=[*STANDARDS])
+        except typst.TypstError as error:
+            problem = error
+        else:
+            return bytes(pdf)  # type: ignore[arg-type]  # of one file there are never several
+    message = f"the report cannot be set: {problem}"
+    raise PenError(message, code="report-failed", hint="choose --format html") from problem
 
 
 _COMMON = re.compile(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from penstroke.reports.parts import NONE
 from penstroke.reports.words import Words
 
@@ -58,3 +60,22 @@ def zone_and_side(label: object) -> tuple[str, str | None]:
     """The zone and the side of `cheek left`."""
     zone, _, side = str(label).partition(" ")
     return zone, side or None
+
+
+def markup(text: str) -> str:
+    """A text for HTML and SVG: escaped, and without what no document may hold."""
+    return escape(clean(text))
+
+
+def clean(text: str) -> str:
+    """A text without control characters, signs that turn its direction, and half surrogates.
+
+    A white one becomes a space, any other the replacement sign.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(sign: str) -> str:
+    if sign.isprintable():
+        return sign
+    return " " if sign.isspace() else "\ufffd"

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from html import escape
 
 from penstroke.records.summary import Run
+from penstroke.reports.plain import markup
 from penstroke.reports.words import Words, zone_words
 
 _WIDTH = 700.0
@@ -51,8 +51,8 @@ def depth_rate_plot(
     y_rate = _scale(_TOP + _PANEL_H + _GAP, rate_top)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH:g} {height:g}" role="img" '
-        f'font-family="{escape(font)}" font-size="11" fill="#000000">',
-        f"<title>{escape(plot_words(runs, say))}</title>",
+        f'font-family="{markup(font)}" font-size="11" fill="#000000">',
+        f"<title>{markup(plot_words(runs, say))}</title>",
         f'<rect width="{_WIDTH:g}" height="{height:g}" fill="#ffffff"/>',
         *_frame(spans, x, say),
         *_axis(y_depth, depth_top, f"{say('depth')} (mm)", 2),
@@ -65,7 +65,7 @@ def depth_rate_plot(
     if simulated:
         parts.append(
             f'<text x="{_WIDTH - _RIGHT:g}" y="12" text-anchor="end" font-weight="bold" fill="#8c1d18" '
-            f'letter-spacing="2">{escape(say("SIMULATED"))}</text>'
+            f'letter-spacing="2">{markup(say("SIMULATED"))}</text>'
         )
     return "\n".join([*parts, "</svg>"])
 
@@ -156,7 +156,7 @@ def _frame(spans: Sequence[Span], x: Scale, say: Words) -> list[str]:
         if len(text) * 5.8 < room:
             parts.append(
                 f'<text x="{(x(begin) + x(end)) / 2:.1f}" y="{_TOP - 6:g}" text-anchor="middle" '
-                f'font-weight="bold">{escape(text)}</text>'
+                f'font-weight="bold">{markup(text)}</text>'
             )
     for _, begin, _ in spans:
         parts += [
@@ -179,7 +179,7 @@ def _axis(y: Scale, most: float, title: str, digits: int) -> list[str]:
     parts.append(_stroke(f"M{_LEFT:g},{y(most):.1f} V{y(0):.1f} H{_WIDTH - _RIGHT:g}", "#000000", 0.9))
     parts.append(
         f'<text transform="translate(12 {middle:.1f}) rotate(-90)" text-anchor="middle" '
-        f'font-weight="bold">{escape(title)}</text>'
+        f'font-weight="bold">{markup(title)}</text>'
     )
     return parts
 
@@ -193,7 +193,7 @@ def _time_axis(total_s: float, x: Scale, top: float, say: Words) -> list[str]:
         parts.append(f'<text x="{x(at):.1f}" y="{top + 14:g}" text-anchor="middle">{text}</text>')
     caption = say("needling time (min:s), pauses left out")
     parts.append(
-        f'<text x="{(_LEFT + _WIDTH) / 2:g}" y="{top + 28:g}" text-anchor="middle">{escape(caption)}</text>'
+        f'<text x="{(_LEFT + _WIDTH) / 2:g}" y="{top + 28:g}" text-anchor="middle">{markup(caption)}</text>'
     )
     return parts
 
@@ -249,7 +249,7 @@ def _legend(y: float, say: Words) -> list[str]:
     ]
     parts, at = [], _LEFT
     for mark, text in items:
-        words_at = f'<text x="27" y="0">{escape(text)}</text>'
+        words_at = f'<text x="27" y="0">{markup(text)}</text>'
         parts.append(f'<g transform="translate({at:.1f} {y:g})">{mark}{words_at}</g>')
         at += 27 + 6.4 * len(text) + 14
     return parts
