@@ -3,9 +3,9 @@
 python scripts/translations.py            write what is stale
 python scripts/translations.py --check    write nothing; exit 1 and name what is stale or untranslated
 
-Texts are found where they are marked, `N_("...")`, and in the packaged aftercare templates. A new text gets an
-empty translation in the .po file, to be filled in by hand. Every translation carries the flag `fuzzy` until a
-clinician who speaks the language has reviewed it and takes the flag away; the printed page says so till then.
+Texts are found where they are marked, `N_("...")`, and in the packaged aftercare templates. A new text gets
+an empty translation in the .po file, to be filled in by hand. Every translation carries the flag `fuzzy` until
+a clinician who speaks the language has reviewed it and takes the flag away; the page says so till then.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def catalogue(language: str) -> Catalog:
         language_team=language,
         msgid_bugs_address="the penstroke project",
         fuzzy=False,
-        header_comment="# What a patient is given, for scripts/translations.py. A translation marked `fuzzy`\n"
+        header_comment="# What a patient is given, for scripts/translations.py. What is marked `fuzzy`\n"
         "# is to be reviewed by a clinician who speaks the language.",
     )
     for text, places in texts().items():

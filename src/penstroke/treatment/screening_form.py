@@ -124,6 +124,8 @@ def parse_form(text: str) -> Form:
         sources = {name: _source(name, row) for name, row in table["source"].items()}
         conditions = tuple(_condition(row, sources) for row in table["condition"])
         age, interval = table["age"], table["interval"]
+        for name in (age["source"], interval["source"], interval["shallow_source"]):
+            sources[name]  # each must be there
         form = Form(
             youngest_years=_whole(age["youngest_years"], "age.youngest_years"),
             interval_days=_whole(interval["days"], "interval.days"),
