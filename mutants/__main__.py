@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from bench.machine import commit
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
                 sung = gate.canaries(SMALLEST)
                 print(f"canaries: {len(sung)} of {len(sung)} as they must")
                 box_s = CHANGED_MINUTES * 60 if given.changed else float("inf")
-                outcomes = gate.run(mutants, until=begun + box_s, told=_Progress(mutants))
+                outcomes = gate.run(mutants, until=begun + box_s, told=_Progress(mutants, explained))
     except (NoFigures, NoOperators, BadSurvivors) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
@@ -123,14 +124,17 @@ def _wrong(
 
 
 class _Progress:
-    """A line for each module as it ends, on the error stream: a full run takes a while."""
+    """Survivors as they come and modules as they end, on the error stream: a full run takes a while."""
 
-    def __init__(self, mutants: list[Mutant]) -> None:
+    def __init__(self, mutants: list[Mutant], explained: Collection[tuple[str, ...]]) -> None:
+        self._explained = explained
         self._left = Counter(mutant.module for mutant in mutants)
         self._begun = time.monotonic()
 
     def __call__(self, outcome: Outcome) -> None:
         module = outcome.mutant.module
+        if outcome.answer.verdict == "survived" and outcome.mutant.key not in self._explained:
+            print(f"  survived: {outcome.mutant}", file=sys.stderr, flush=True)
         self._left[module] -= 1
         if not self._left[module]:
             print(
