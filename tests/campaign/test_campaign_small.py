@@ -87,6 +87,11 @@ def test_mutated_files_f18() -> None:
     clean("bad_files")
 
 
+@pytest.mark.req("S-15")
+def test_tampering_with_a_store_f16() -> None:
+    clean("tampering")
+
+
 @pytest.mark.req("S-10")
 def test_soak_f15() -> None:
     clean("soak")

@@ -19,7 +19,7 @@ from typing import Final
 
 from penstroke.records.entry import Head, canonical, digest_of
 
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 18
 """Bytes to a digest: small enough to say where, large enough that the seal of a gigabyte is short."""
 
 
@@ -73,9 +73,12 @@ def check_seal(path: Path, head: Head) -> SealReport:
         return SealReport("outdated")
     found_size, found = _digests(path)
     pairs = enumerate(zip(digests, found, strict=False))
-    differs = [(at * _CHUNK, (at + 1) * _CHUNK - 1) for at, (one, other) in pairs if one != other]
+    least = min(size, found_size)
+    differs = [
+        (at * _CHUNK, min((at + 1) * _CHUNK, least) - 1) for at, (one, other) in pairs if one != other
+    ]
     if size != found_size:
-        differs.append((min(size, found_size), max(size, found_size) - 1))
+        differs.append((least, max(size, found_size) - 1))
     return SealReport("broken" if differs or of != head else "whole", tuple(differs))
 
 

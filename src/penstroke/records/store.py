@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from penstroke import __version__
+from penstroke.errors import RecordError
 from penstroke.records import schema
 from penstroke.records.entry import FORMAT, NO_DIGEST, Draft, Entry, Head, digest_of, utc_label
 from penstroke.records.problems import problem, told_as_ours
@@ -116,6 +117,23 @@ class Store:
     def entry(self, number: int) -> Entry | None:
         """The entry of this number, if there is one."""
         return next((one for one in self.entries(after=number - 1) if one.number == number), None)
+
+    def store_id(self) -> str:
+        """What names this store to its witnesses; "" where its first entry cannot be read."""
+        try:
+            first = next(self.entries(kinds=["store"]), None)
+        except RecordError:
+            return ""
+        return "" if first is None else str(first.body.get("store_id", ""))
+
+    def treatment_ids(self, beginning: str = "") -> list[str]:
+        """The ids of the treatments whose id begins so, the oldest first."""
+        table = schema.entries
+        query = select(table.c.treatment).where(
+            table.c.kind == "opened", table.c.treatment.startswith(beginning, autoescape=True)
+        )
+        with self.reading() as connection:
+            return list(dict.fromkeys(connection.execute(query.order_by(table.c.number)).scalars()))
 
     def treatments(self) -> list[TreatmentRow]:
         """All treatments, the oldest first."""

@@ -79,7 +79,7 @@ def verify(store: Store, witnesses: Sequence[Witness] = ()) -> Verification:
         with told_as_ours(store.where):
             seal = check_seal(store.path, report.head)
         damages += _seal_damages(seal)
-    found = [Finding("file", 0, 0, text) for text in damages] + report.findings
+    found = report.findings + [Finding("file", 0, 0, text) for text in damages]
     return Verification(
         store.where, report.entries, report.head, tuple(found), report.more, report.witnessed, seal.state
     )
