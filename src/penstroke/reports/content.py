@@ -75,7 +75,7 @@ class _Teller:
             begun_utc=s.begun_utc or "",
             sections=tuple(section for section in sections if section.blocks),
             foot=(
-                f"{say('Chain head')}: {say('entry')} {head[0]} · {head[1]}",
+                f"{say('Chain head')} {head[0]}:{head[1]}",
                 f"{say('Made from entries')} {s.first}–{s.last} ({s.entries}) {say('of the record')} · "
                 f"penstroke {s.penstroke or NONE} · {say('all times are UTC')}",
                 say("Densities are estimates: strokes in the air count too. Depth is needle protrusion."),

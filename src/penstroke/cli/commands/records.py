@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstroke.cli.app import App, PenGroup, current
+from penstroke.cli.commands.report import export_record, report_record
 from penstroke.cli.errors import UsageProblem
 from penstroke.cli.output import emit, say, show, table
 from penstroke.cli.store import entry_line, find_treatment, open_records, store_option, witness_file
@@ -33,6 +34,10 @@ NOT_BY_HAND = frozenset(
 @click.group("records", cls=PenGroup)
 def command() -> None:
     """The records of treatments."""
+
+
+command.add_command(report_record)
+command.add_command(export_record)
 
 
 @command.command("list")
