@@ -100,12 +100,15 @@ def serve(
 ) -> int:
     """Serve a pen until SIGTERM; one JSON line says where, as soon as a host can open it.
 
+    A cartridge stays bound to the treatment that used it, over sessions, too. SIGUSR1 to the process of that
+    line puts a new one in: `kill -USR1 PID`.
+
     With a scenario its timeline is played and its expectations are judged at the end: exit code 1 if one
     was not met.
     """
-    from penstroke_sim.pacing import check_speed
+    from penstroke_sim.pacing import FASTEST_HELD, check_speed
     from penstroke_sim.scenario import Scenario, check_fits, load
-    from penstroke_sim.serve import Serving, ended_by_signals
+    from penstroke_sim.serve import Serving, cartridges_by_signal, ended_by_signals
     from penstroke_sim.serve import serve as serve_until
 
     if pty == (tcp is not None):
@@ -121,7 +124,10 @@ def serve(
     check_fits(scenario, pen)
     if scenario.drive:
         click.echo("note: the scenario's drive is for `penstroke-sim run`; here the host drives.", err=True)
-    with ended_by_signals() as ended:
+    if speed > FASTEST_HELD:
+        say = f"note: at --speed {speed:g} a host that beats every 50 ms does not keep its lease"
+        click.echo(f"{say}: needles stop, above about {FASTEST_HELD:g}.", err=True)
+    with ended_by_signals() as ended, cartridges_by_signal() as fresh_cartridge:
         judgements = serve_until(
             Serving(
                 profile=pen,
@@ -134,6 +140,7 @@ def serve(
             ),
             ready=lambda where: click.echo(json.dumps(where)),
             done=ended,
+            fresh_cartridge=fresh_cartridge,
         )
     for judgement in judgements:
         click.echo(_line(judgement), err=True)

@@ -230,14 +230,20 @@ def _target(link: Path) -> str | None:
 
 
 def _point(link: Path, to: str) -> None:
-    """Make `link` point to `to`; what stands there already is replaced only if it leads nowhere any more."""
+    """Make `link` point to `to`, which is ours; what stands there already is replaced only if it leads
+    nowhere any more."""
     target = _target(link)
+    if target == to:
+        # Left by a simulator that was killed: the system has given us its number.
+        return
     if target is not None and not link.exists():
         link.unlink()
     try:
         link.symlink_to(to)
     except FileExistsError:
-        what = f"points to {target} already" if target else "exists and is not a link of ours"
+        what = (
+            f"points to {target} already, which is in use" if target else "exists and is not a link of ours"
+        )
         raise PortTaken(f"{link} {what}: remove it or choose another name") from None
     except OSError as error:
         raise PortTaken(f"cannot make {link}: {error.strerror or error}") from None

@@ -11,6 +11,9 @@ from penstroke_sim.world import World
 
 SPEEDS: Final = (0.01, 100.0)
 """Slowest and fastest pace. Above it the time that the model itself takes would no longer be small."""
+FASTEST_HELD: Final = 4.0
+"""Above this a lease of 300 ms of device time is too short for a host that beats every 50 ms of its own time,
+late ones allowed for: the pen stops, as it must. Looking, setting and scenarios go faster."""
 
 
 def check_speed(speed: float) -> float:

@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,8 @@ LONGEST_BACKLOG_NS: Final = 20_000_000
 """A host that writes faster than the line carries is made to wait, as a real port makes it: past this much
 that is still on its way, no more is read from it."""
 BACKLOG_WAIT_S: Final = 0.005
+_SIGNALS: Final = 64
+"""Wake-ups taken in at once: they only wake, what came is noted where it is handled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,14 @@ class Serving:
 
 
 def serve(
-    serving: Serving, *, ready: Callable[[dict[str, Any]], None], done: Callable[[], bool]
+    serving: Serving,
+    *,
+    ready: Callable[[dict[str, Any]], None],
+    done: Callable[[], bool],
+    fresh_cartridge: Callable[[], bool] = lambda: False,
 ) -> list[Judgement]:
-    """Serve until `done()`; what came of the scenario's expectations by then.
+    """Serve until `done()`; what came of the scenario's expectations by then. Whenever `fresh_cartridge()`, a
+    new cartridge is put in.
 
     `ready` is called with the line to announce each time that a host can open the port: at first, and when a
     cut line is back. Raises `PortTaken`, and `ScenarioError` for a journal that cannot be written.
@@ -84,6 +91,8 @@ def serve(
         line_free_ns = 0
         while not done():
             pacer.catch_up()
+            if fresh_cartridge():
+                world.inject("cartridge-inserted")
             if world.line_up != plugged:
                 plugged = world.line_up
                 if plugged:
@@ -99,8 +108,12 @@ def serve(
             wait_s = pacer.wait_s(endpoint.poll_s or LONGEST_WAIT_S)
             if line_free_ns - world.now_ns > LONGEST_BACKLOG_NS:
                 deaf.select(min(wait_s, BACKLOG_WAIT_S))
+                with suppress(BlockingIOError):
+                    woken.recv(_SIGNALS)
                 continue
             selector.select(wait_s)
+            with suppress(BlockingIOError):
+                woken.recv(_SIGNALS)
             pacer.catch_up()
             heard = endpoint.receive()
             if heard:
@@ -144,13 +157,24 @@ def _woken_by_signals() -> Iterator[socket.socket]:
 @contextmanager
 def ended_by_signals() -> Iterator[Callable[[], bool]]:
     """Gives a function that tells whether SIGTERM, SIGINT or SIGHUP has asked this process to end."""
-    asked: list[int] = []
-    before = {
-        number: signal.signal(number, lambda got, frame: asked.append(got))
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    }
-    try:
+    with _noted(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as asked:
         yield lambda: bool(asked)
+
+
+@contextmanager
+def cartridges_by_signal() -> Iterator[Callable[[], bool]]:
+    """Gives a function that tells, once for each SIGUSR1, that somebody wants a new cartridge in the pen."""
+    with _noted(signal.SIGUSR1) as asked:
+        yield lambda: bool(asked) and bool(asked.pop())
+
+
+@contextmanager
+def _noted(*numbers: signal.Signals) -> Iterator[list[int]]:
+    """The signals that came, as long as it lasts."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda got, frame: came.append(got)) for number in numbers}
+    try:
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -179,7 +179,21 @@ def test_a_port_in_use_and_a_name_in_use(
     assert plain.read_text(encoding="utf-8") == "mine"
 
 
-def test_a_name_left_by_a_killed_simulator_is_taken_over(serve: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_killed_simulators_name_is_taken_over_though_its_terminals_number_is_given_out_again(
+    serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    link = tmp_path / "pen"
+    killed = serve("--pty", "--link", link)
+    killed.process.kill()
+    killed.process.wait()
+    assert link.is_symlink()
+    server = serve("--pty", "--link", link)
+    assert link.exists()
+    assert server.end()[0] == 0
+    assert not link.is_symlink()
+
+
+def test_a_name_that_leads_nowhere_is_taken_over(serve: Callable[..., Any], tmp_path: Path) -> None:
     link = tmp_path / "pen"
     link.symlink_to(tmp_path / "gone")
     server = serve("--pty", "--link", link)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from penstroke_protocol import HostLink
-from penstroke_protocol.messages import Fault, Feature, Flag, GetStatus, SetRate, State
+from penstroke_protocol.messages import Fault, Feature, Flag, GetCartridge, GetStatus, SetRate, State
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]
@@ -46,6 +46,36 @@ def test_other_signals_end_it_too(serve: Serve, number: signal.Signals) -> None:
     server.send(number)
     server.process.communicate(timeout=10)
     assert server.process.returncode == 0
+
+
+@pytest.mark.req("S-17b")
+def test_a_signal_puts_a_new_cartridge_in(serve: Serve, connect: Connect, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    server = serve("--pty", "--journal", journal)
+    host = connect(server.port)
+    host.running()
+    host.stop()
+    used = host.done(GetCartridge())
+    assert used.treatment
+    # Twice, with a rest between them: a wake-up that is not taken in would keep the server awake for good.
+    for _ in range(2):
+        server.send(signal.SIGUSR1)
+        new = host.done(GetCartridge())
+        deadline_s = time.monotonic() + 10
+        while new.cartridge_id == used.cartridge_id and time.monotonic() < deadline_s:
+            new = host.done(GetCartridge())
+        assert new.cartridge_id != used.cartridge_id
+        assert new.treatment == 0
+        used = new
+    assert [entry["what"] for entry in journal_of(journal) if entry["event"] == "cartridge"][-1] == "in"
+    assert server.end()[0] == 0
+
+
+@pytest.mark.parametrize(("speed", "noted"), [("4", False), ("20", True)])
+def test_a_speed_at_which_no_lease_is_kept_is_said(serve: Serve, speed: str, noted: bool) -> None:
+    code, said = serve("--tcp", "127.0.0.1:0", "--speed", speed).end()
+    assert code == 0
+    assert ("does not keep its lease" in said) is noted
 
 
 @pytest.mark.req("S-10")
