@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstroke.errors import PortError
 from penstroke.pen import Pen
 from penstroke.safety.limits import NO_CLINIC, NOT_SCREENED, ClinicProfile, Screening
 from penstroke_protocol.messages import Role
@@ -34,11 +35,17 @@ def connect(
     every byte is written. `observe` opens a session that can look and stop, but move nothing. `ledger` writes
     down what sets or moves before it leaves; what it cannot write is not sent.
 
-    Raises `PortError` (missing, ambiguous, busy, denied), `LinkTimeout` when nothing answers, `ProtocolError`
-    when something else answers, `VersionMismatch` when it speaks another version.
+    Raises `PortError` (invalid, missing, ambiguous, busy, denied), `LinkTimeout` when nothing answers,
+    `ProtocolError` when something else answers, `VersionMismatch` when it speaks another version.
     """
     from penstroke.ports.opening import open_port  # on use: it may look for USB devices
 
+    if not isinstance(port, str) and not hasattr(port, "read"):
+        raise PortError(
+            f"a port is named by text, not by {port!r}",
+            code="port-invalid",
+            hint="name a device path, a URL, serial:NUMBER, sim://..., or auto; or hand over an open port",
+        )
     opened = open_port(port, trace=trace) if isinstance(port, str) else port
     try:
         return Pen(

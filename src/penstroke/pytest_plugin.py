@@ -52,12 +52,20 @@ def pen_sim(request: pytest.FixtureRequest, pen_sim_url: str) -> Iterator[Any]:
 def pen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pen]:
     """A connected pen: the simulated one, or the one at `--pen-port`. Left stopped and retracted."""
     from penstroke.connecting import connect
+    from penstroke.errors import PortError
     from penstroke.pen import BENCH_TREATMENT
     from penstroke.ports.opening import adopt
 
     named = request.config.getoption("pen_port")
     port = named or adopt(request.getfixturevalue("pen_sim"))
-    with connect(port, treatment=BENCH_TREATMENT) as connected:
+    try:
+        opened = connect(port, treatment=BENCH_TREATMENT)
+    except PortError as error:
+        if named:
+            # Once and for all: without its pen every other test would say the same, at length.
+            pytest.exit(f"--pen-port {named}: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        raise
+    with opened as connected:
         if named and not request.config.getoption("pen_allow_motion"):
             monkeypatch.setattr(connected, "needling", _motion_not_allowed)
         yield connected

@@ -38,15 +38,20 @@ _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:xdi
 """Plugins that the tests in here do not use, and whose imports would take most of the time."""
 
 
-def outcomes(folder: Path, *args: str) -> dict[str, int]:
-    """How many tests passed, failed and were skipped."""
+def pytest_run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """The user's tests, in a pytest of their own."""
     (folder / "test_user.py").write_text(USER_TESTS)
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *_WITHOUT, "--rootdir", str(folder), *args, "."],
         cwd=folder,
         capture_output=True,
         text=True,
     )
+
+
+def outcomes(folder: Path, *args: str) -> dict[str, int]:
+    """How many tests passed, failed and were skipped."""
+    done = pytest_run(folder, *args)
     words = done.stdout.splitlines()[-1].replace(",", "").split()
     counts = {words[at + 1]: int(words[at]) for at in range(len(words) - 1) if words[at].isdigit()}
     assert counts, done.stdout + done.stderr
@@ -65,8 +70,13 @@ def test_on_a_named_pen_nothing_moves_unless_allowed(tmp_path: Path, server: Ser
     assert [entry["on"] for entry in server.journal("motor")] == [True, False]
 
 
-def test_a_named_pen_that_is_missing_is_an_error_and_never_the_simulator(tmp_path: Path) -> None:
-    assert outcomes(tmp_path, "--pen-port", "/dev/nowhere") == {"errors": 3}
+def test_a_named_pen_that_is_missing_is_one_error_and_never_the_simulator(tmp_path: Path) -> None:
+    done = pytest_run(tmp_path, "--pen-port", "/dev/nowhere")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    said = done.stdout + done.stderr
+    assert said.count("--pen-port /dev/nowhere: ") == 1
+    assert "Traceback" not in said
+    assert "passed" not in said
 
 
 @pytest.mark.parametrize("pen_sim_url", ["sim://pen?clock=virtual&profile=fixed-rate"])
@@ -77,9 +87,9 @@ def test_another_simulated_pen_by_its_address(pen: Pen, pen_sim: Any) -> None:
 
 def test_the_plugin_costs_next_to_nothing() -> None:
     program = (
-        "import pytest, sys, time; before = set(sys.modules); begun = time.perf_counter();"
+        "import pytest, sys, time; before = set(sys.modules); begun = time.process_time();"
         "import penstroke.pytest_plugin;"
-        "print((time.perf_counter() - begun) * 1000, *sorted(set(sys.modules) - before))"
+        "print((time.process_time() - begun) * 1000, *sorted(set(sys.modules) - before))"
     )
 
     def cost() -> tuple[float, list[str]]:
@@ -88,5 +98,5 @@ def test_the_plugin_costs_next_to_nothing() -> None:
         return float(took_ms), modules
 
     assert cost()[1] == ["penstroke", "penstroke.pytest_plugin"]
-    # The best of three: a busy machine is not the plugin's fault.
+    # Processor time, and the best of three: a busy machine is not the plugin's fault.
     assert min(cost()[0] for _ in range(3)) < 5

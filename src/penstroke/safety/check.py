@@ -30,13 +30,14 @@ def find_zone(name: object, side: object, zones: tuple[Zone, ...]) -> Zone | Ref
 
     A zone that is found may still be forbidden: `depth_limit` says so.
     """
-    shown = repr(name[:40]) if type(name) is str else f"a {type(name).__name__}"
+    named = name[:40] if type(name) is str else None
+    shown = f"a {type(name).__name__}" if named is None else repr(named)
     for zone in zones:
         if type(name) is str and zone.name == name:
             reasons = side_reasons(zone, side)
             return Refusal(tuple(reasons)) if reasons else zone
     hint = _nearest_name(name, zones) or "`penstroke zones` lists the zones there are"
-    return Refusal((Reason("zone-unknown", f"there is no zone {shown}", hint),))
+    return Refusal((Reason("zone-unknown", f"there is no zone {shown}", hint, zone=named),))
 
 
 def _nearest_name(name: object, zones: tuple[Zone, ...]) -> str:
