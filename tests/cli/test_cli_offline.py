@@ -182,6 +182,32 @@ def test_one_zone(cli: Callable[..., Any]) -> None:
     assert "no override lifts this" in cli("zones", "eyelid").out
 
 
+def test_a_port_that_is_none_is_an_error_of_the_library() -> None:
+    import penstroke
+
+    nothing: Any = None
+    for wrong in (nothing, 7, Path("/dev/ttyACM0")):
+        with pytest.raises(penstroke.PortError, match="a port is named by text") as told:
+            penstroke.connect(wrong)
+        assert told.value.code == "port-invalid"
+
+
+def test_output_that_cannot_be_written_is_told_as_that(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from penstroke.cli import output
+
+    def full(stream: Any, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(output, "_put", full)
+    result = cli("zones", "--json")
+    assert (result.code, result.error["code"]) == (7, "output-failed")
+    assert result.error["message"] == "the output can no longer be written: No space left on device"
+
+
 def test_unknown_zone(cli: Callable[..., Any]) -> None:
     result = cli("zones", "chek", "--json")
     assert (result.code, result.error["code"], result.error["hint"]) == (
@@ -189,6 +215,7 @@ def test_unknown_zone(cli: Callable[..., Any]) -> None:
         "zone-unknown",
         "did you mean cheek?",
     )
+    assert result.error["zone"] == "chek"
 
 
 def test_zones_of_a_coarse_pen_say_what_is_out_of_its_reach(cli: Callable[..., Any]) -> None:
@@ -342,8 +369,9 @@ def test_wrong_usb_identities(
     file = tmp_path / "config.toml"
     file.write_text('usb_ids = ["1209"]\n')
     monkeypatch.setenv("PENSTROKE_CONFIG", str(file))
-    result = cli("devices", "--json")
-    assert (result.code, result.error["code"]) == (7, "config-invalid")
+    for command in ("devices", "config"):
+        result = cli(command, "--json")
+        assert (result.code, result.error["code"], result.out) == (7, "config-invalid", "")
 
 
 @pytest.mark.req("S-01")

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from clitools import VIRTUAL
 
+from penstroke.cli.errors import BLACK_BOX_SHOWN
+
 Call = Callable[..., Any]
 CHEEK = ("--zone", "cheek", "--side", "left", "--depth", "0.9", "--rate", "110")
 
@@ -243,8 +245,14 @@ def test_what_ends_a_run_that_nobody_asked_for(
     result = cli("--port", scenario((2.0, name, params)), "run", *CHEEK, "--for", "20", "--json")
     assert result.code == code
     assert error is None or result.error["code"] == error
-    assert "end" not in {line["event"] for line in result.lines}
-    assert result.error["black_box"]
+    end = result.lines[-1]
+    assert (end["event"], end["ended"]) == ("end", "failed")
+    assert end["elapsed_s"] > 1
+    assert end["strokes"] > 50
+    # The newest of some seventy frames: the pen's last word, or the host's STOP to a pen that is gone.
+    assert 0 < len(result.error["black_box"]) <= BLACK_BOX_SHOWN
+    assert all("HELLO" not in line.upper() for line in result.error["black_box"])
+    assert len(json.dumps(result.error)) < 4_000
 
 
 def test_needles_that_may_be_out_are_said_to_be(cli: Call, scenario: Callable[..., str]) -> None:
@@ -272,7 +280,9 @@ def test_an_interrupt_stops_first(
     assert (result.code, result.error["code"]) == (130, "interrupted")
     assert signum.name in result.error["message"]
     assert "stopped and retracted" in result.error["message"]
-    assert len(seen) in (20, 21)
+    assert len(seen) in (21, 22)
+    assert (seen[-1]["event"], seen[-1]["ended"]) == ("end", "interrupted")
+    assert seen[-1]["strokes"] > 0
 
 
 def test_retraction_that_is_not_confirmed_outranks_an_interrupt(
@@ -311,6 +321,36 @@ def test_a_reader_that_goes_away_is_an_interrupt(on_pen: Call, monkeypatch: pyte
     result = on_pen("run", *CHEEK, "--for", "60", "--json")
     assert (result.code, result.error["code"]) == (130, "interrupted")
     assert "stopped and retracted" in result.error["message"]
+
+
+@pytest.mark.req("S-10")
+def test_a_full_disk_stops_the_needles_and_is_told_as_that(
+    on_pen: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from penstroke.cli import output
+
+    written: list[str] = []
+
+    def write(_stream: object, text: str) -> int:
+        written.append(text)
+        if len(written) == 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return len(text)
+
+    monkeypatch.setattr(output, "_put", write)
+    result = on_pen("run", *CHEEK, "--for", "60", "--json")
+    assert (result.code, result.error["code"]) == (7, "output-failed")
+    assert "No space left on device; the needles are stopped and retracted" in result.error["message"]
+
+
+def test_a_trigger_that_nobody_presses_is_not_done(on_pen: Call) -> None:
+    result = on_pen("run", *CHEEK, "--for", "10", "--start", "trigger", "--json")
+    assert (result.code, result.error["code"]) == (5, "arm-expired")
+    assert result.error["message"].startswith("no needle has moved: the trigger was not pressed")
+    end = result.lines[-1]
+    assert (end["event"], end["ended"], end["elapsed_s"], end["strokes"]) == ("end", "arm-expired", 0, 0)
 
 
 def test_the_pens_own_trigger_starts_and_releases(cli: Call, scenario: Callable[..., str]) -> None:

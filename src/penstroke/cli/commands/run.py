@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstroke.cli.app import App, PenCommand, current, open_pen
+from penstroke.cli.app import App, PenCommand, current
 from penstroke.cli.errors import BY_OUR_OWN_STOP
 from penstroke.cli.live import run_line, sample_object
 from penstroke.cli.output import LiveLine, say, show
-from penstroke.cli.override import override_on_record
+from penstroke.cli.records_of import pen_on_record
 from penstroke.cli.values import seconds
 from penstroke.cli.wish import Wish, held_object, wish_of, wish_options
-from penstroke.errors import DeviceFault, PenError, Refused, Stopped
+from penstroke.errors import DeviceFault, PenError, Stopped
 from penstroke.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from penstroke.pen import Pen
+    from penstroke.records.recorder import Recorder
     from penstroke.status import PenStatus
 
 
@@ -47,21 +48,14 @@ def command(ctx: click.Context, /, for_s: str, start: str, bench: str | None, **
 
     app = current(ctx)
     wish, length_s = wish_of(given), seconds(for_s)
-    with open_pen(app, treatment=BENCH_TREATMENT) as pen:
-        if not pen.simulated and not (bench or "").strip():
-            raise Refused(
-                "this pen is not simulated, and `run` is for the bench: say why with --bench REASON",
-                code="bench-reason-needed",
-                hint="never on a patient: a treatment is done with `penstroke treat PLAN`",
-            )
-        with override_on_record(app, pen, wish, "run"):
-            wish.apply(pen)
-            before = pen.status()
-            _announce(app, before, wish, length_s, bench, on_trigger=start == "trigger")
-            run = _Run(before)
-            with _end_told(app, run):
-                _needle(app, pen, run, length_s, on_trigger=start == "trigger")
-                run.strokes = pen.status().strokes - before.strokes
+    with pen_on_record(app, wish, "run", treatment=BENCH_TREATMENT, bench=bench) as (pen, recorder):
+        wish.apply(pen)
+        before = pen.status()
+        _announce(app, before, wish, length_s, bench, on_trigger=start == "trigger")
+        run = _Run(before)
+        with _end_told(app, run):
+            _needle(app, pen, recorder, run, length_s, on_trigger=start == "trigger")
+            run.strokes = pen.status().strokes - before.strokes
     if not app.json:
         pen_word = " (simulated pen)" if app.simulated else ""
         show(
@@ -137,16 +131,21 @@ def _announce(
         say("armed next: hold the pen's trigger to needle")
 
 
-def _needle(app: App, pen: Pen, run: _Run, length_s: float, *, on_trigger: bool) -> None:
-    """Move the needles, and keep account in `run`."""
+def _needle(app: App, pen: Pen, recorder: Recorder, run: _Run, length_s: float, *, on_trigger: bool) -> None:
+    """Move the needles, and keep account in `run` and on record."""
+    from penstroke.treatment.run import measured
+
     depth_mm, rate_hz = (run.held.depth_um or 0) / 1000, (run.held.rate_dhz or 0) / 10
     live = LiveLine(app.mark)
     last_s = 0.0
     app.interrupts.check()
+    strokes = pen.needling(longest_s=length_s, trigger=on_trigger)
     try:
-        with pen.needling(longest_s=length_s, trigger=on_trigger) as strokes:
+        with strokes:
             for sample in strokes:
                 app.interrupts.check()
+                recorder.device_time(sample.device_ms)
+                recorder.write("sample", **measured(sample))
                 if sample.state == "running":
                     run.moved_s += sample.elapsed_s - last_s
                 run.strokes = sample.strokes
@@ -164,6 +163,9 @@ def _needle(app: App, pen: Pen, run: _Run, length_s: float, *, on_trigger: bool)
                     break
     finally:
         live.end()
+        if recorder.failed is None:
+            moved_s, why = round(strokes.moving_ns() / 1e9, 3), strokes.ended
+            recorder.write("run-ended", ended=why, elapsed_s=moved_s, zone_strokes=run.strokes)
     app.interrupts.check()
     if strokes.ended == "stopped":
         raise Stopped("another program asked for a stop; the needles are stopped and retracted")
