@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from penstroke import __version__
 from penstroke.cli.app import App, open_pen
 from penstroke.cli.output import say
-from penstroke.errors import PenError, RecordError
+from penstroke.errors import PenError, RecordError, Refused
 from penstroke.records.entry import treatment_id
 from penstroke.records.recorder import Recorder
 from penstroke.records.store import Store, open_store
@@ -71,7 +71,7 @@ def bind(recorder: Recorder, pen: Pen) -> None:
 
 
 @contextmanager
-def bench_pen(
+def pen_on_record(
     app: App, wish: Wish, act: str, *, treatment: int | None = None, bench: str | None = None
 ) -> Iterator[tuple[Pen, Recorder]]:
     """The pen outside a treatment, with what sets or moves it on record before it leaves.
@@ -90,7 +90,13 @@ def bench_pen(
     ):
         bind(recorder, pen)
         if name is not None:
-            reason = (bench or "").strip() or "a simulated pen"
+            reason = (bench or "").strip() or ("a simulated pen" if pen.simulated else "")
+            if not reason:
+                raise Refused(
+                    "this pen is not simulated, and `run` is for the bench: say why with --bench REASON",
+                    code="bench-reason-needed",
+                    hint="never on a patient: a treatment is done with `penstroke treat PLAN`",
+                )
             recorder.write("opened", bench=reason, act=act, penstroke=__version__, token=f"{token:016x}")
         recorder.write("pen", **pen_facts(pen, app.clinic().name))
         if wish.override_by is not None:

@@ -339,7 +339,7 @@ class Needling:
                     result.strokes = strokes_before + sample.strokes
                     result.density_per_cm2 = self._density(result, ahead)
                     self.account.device_time(sample.device_ms)
-                    self.account.tell("sample", **_measured(sample))
+                    self.account.tell("sample", **measured(sample))
                     yield self._reading(sample, begins, result)
                     wish = self.people.wish()
                     if wish is not None:
@@ -464,8 +464,8 @@ class Needling:
             left_s = pen.duty.rest_left_s(pen.now_ns())
 
 
-def _measured(sample: Sample) -> dict[str, object]:
-    """A reading as the journal has it."""
+def measured(sample: Sample) -> dict[str, object]:
+    """A reading as the record has it."""
     return {
         "state": sample.state,
         "elapsed_s": round(sample.elapsed_s, 3),

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from penstroke.cli.app import PenCommand, current, open_pen
+from penstroke.cli.app import PenCommand, current
 from penstroke.cli.commands.status import status_text
 from penstroke.cli.output import show
-from penstroke.cli.override import override_on_record
+from penstroke.cli.records_of import pen_on_record
 from penstroke.cli.wish import held_object, wish_of, wish_options
 
 
@@ -20,7 +20,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """Set zone, depth and rate, verify them by reading back, and show what the pen holds. Moves nothing."""
     app = current(ctx)
     wish = wish_of(given)
-    with open_pen(app) as pen, override_on_record(app, pen, wish, "set"):
+    with pen_on_record(app, wish, "set") as (pen, _):
         wish.apply(pen)
         status = pen.status().to_json()
     if app.json:
