@@ -4,8 +4,8 @@ python scripts/translations.py            write what is stale
 python scripts/translations.py --check    write nothing; exit 1 and name what is stale or untranslated
 
 Texts are found where they are marked, `N_("...")`, and in the packaged aftercare templates. A new text gets
-an empty translation in the .po file, to be filled in by hand. Every translation carries the flag `fuzzy` until
-a clinician who speaks the language has reviewed it and takes the flag away; the page says so till then.
+an empty translation in the .po file, to be filled in by hand. Every translation carries the flag `fuzzy`
+until a clinician who speaks the language has reviewed it and takes the flag away; the page says so till then.
 """
 
 from __future__ import annotations

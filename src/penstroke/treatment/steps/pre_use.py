@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from penstroke import data
@@ -106,6 +107,9 @@ def judge(session: Session, answers: Mapping[str, Any], found: PreUse, today: da
     measured["treatment"] = f"{found.treatment:016x}"
     measured["cartridge"]["treatment"] = f"{found.cartridge.treatment:016x}"
     measured["faults"] = list(found.faults)
+    if found.air is not None:
+        # What is no number has no place in a record, and is told in the reasons.
+        measured["air"] = {key: value if isfinite(value) else None for key, value in measured["air"].items()}
     return Judgement(reasons=tuple(reasons), facts={"measured": measured})
 
 
@@ -141,8 +145,7 @@ def _air(found: PreUse) -> list[Reason]:
 
 
 def _within(measured: float, wanted: float, window: Decimal) -> bool:
-    # Written so that a measured NaN is outside.
-    return measured == measured and abs(Decimal(repr(measured)) - Decimal(repr(wanted))) <= window
+    return isfinite(measured) and abs(Decimal(repr(measured)) - Decimal(repr(wanted))) <= window
 
 
 def _battery(found: PreUse, needling_s: float) -> list[Reason]:
