@@ -419,7 +419,9 @@ def _step(entry: Entry, body: Body) -> Step:
     )
 
 
-_STEP_KEYS = frozenset({"step", "state", "answers", "reason", "by", "warnings", "started_utc"})
+_STEP_KEYS = frozenset(
+    {"step", "state", "answers", "reason", "by", "warnings", "started_utc", "local", "port_s"}
+)
 
 
 def _screened(entry: Entry, body: Body) -> Screened:
@@ -469,7 +471,8 @@ def _run(entry: Entry, body: Body, place: _Place) -> Run:
     return Run(
         entry=entry.number,
         utc=entry.utc,
-        index=place.index,
+        # Only a pass of the plan has a number; a run in the air before use is of no zone's treatment.
+        index=place.index if body.get("number") is not None else None,
         zone=held.get("zone", body.get("zone")),
         side=held.get("side", body.get("side")),
         number=body.get("number"),

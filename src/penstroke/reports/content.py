@@ -175,7 +175,7 @@ class _Teller:
             case "resumed":
                 return f"{say('RESUMED')} {say('at')} {say(str(body.get('at_step')))}"
         facts = ", ".join(
-            f"{key_words(key)} {self._plain(value)}" for key, value in body.items() if key != "event"
+            f"{self._key(key)} {self._plain(value)}" for key, value in body.items() if key != "event"
         )
         return f"{say('EVENT')} {self._plain(body.get('event'))}" + (f" ({facts})" if facts else "")
 
@@ -273,7 +273,7 @@ class _Teller:
                     self._cell(found.entry, "blocked_by", ", ".join(found.blocked_by) or say("nothing")),
                 ),
                 (say("Zones excluded"), self._cell(found.entry, "excluded", excluded or say("none"))),
-                (say("Ceilings times"), self._cell(found.entry, "factor", found.factor)),
+                (say("Ceilings multiplied by"), self._cell(found.entry, "factor", found.factor)),
             ]
             rows += [
                 (
@@ -309,17 +309,21 @@ class _Teller:
     def _answers(self, step: Step) -> Cell:
         """All that a step tells in one cell; what was corrected is named with old and new in `note`."""
         say = self.say
+        told = {**step.answers, **_kept(step.facts)}
         parts = [
-            f"{key_words(key)}: {self._plain(value)}"
-            for key, value in step.answers.items()
-            if not _long(value)
+            f"{self._key(key)}: {self._plain(value)}"
+            for key, value in told.items()
+            if not _long(value) and value is not False and value not in (None, [])
         ]
-        for key, value in step.answers.items():
-            if _long(value):
-                parts.append(f"{key_words(key)}: {len(value)} {say('below')}")
         parts += [
-            f"{key_words(key)}: {self._plain(value)}" for key, value in step.facts.items() if not _long(value)
+            f"{self._key(key)}: {len(value)} {say('below')}" for key, value in told.items() if _long(value)
         ]
+        for word, same in (("no", False), ("none", [])):
+            keys = ", ".join(
+                self._key(key) for key, value in told.items() if value is same or value == same == []
+            )
+            if keys:
+                parts.append(f"{say(word)}: {keys}")
         if step.reason or step.by:
             parts.append(f"{say('by')} {step.by or NONE}: {step.reason or NONE}")
         parts += [f"{say('Warning')}: {text}" for text in step.warnings]
@@ -423,7 +427,7 @@ class _Teller:
             (
                 Cell(time_of(one.utc)),
                 Cell(f"{say(self._kind_of(one))} ({say('entry')} {one.of})"),
-                Cell(key_words(one.key.removeprefix("answers."))),
+                Cell(self._key(one.key.removeprefix("answers."))),
                 Cell(self._plain(one.old)),
                 Cell(self._plain(one.new)),
                 Cell(one.by),
@@ -471,7 +475,7 @@ class _Teller:
     def _notes(self, entry: int, prefix: str) -> str:
         fixes = [one for one in self._fixes.get(entry, []) if f"{one.key}.".startswith(f"{prefix}.")]
         return "; ".join(
-            f"{key_words(one.key.removeprefix('answers.'))} {self.say('was')} {self._plain(one.old)}, "
+            f"{self._key(one.key.removeprefix('answers.'))} {self.say('was')} {self._plain(one.old)}, "
             f"{self._by(one)}"
             for one in fixes
         )
@@ -479,8 +483,19 @@ class _Teller:
     def _by(self, one: Correction) -> str:
         return f"{self.say('corrected by')} {one.by}: {one.reason}"
 
+    def _key(self, key: str) -> str:
+        return key_words(key, self.say)
+
     def _plain(self, value: object) -> str:
         return plain(value, self.say)
+
+
+def _kept(facts: dict[str, Any]) -> dict[str, Any]:
+    """What was measured, without what the report tells elsewhere."""
+    measured = facts.get("measured")
+    if not isinstance(measured, dict):
+        return facts
+    return {**facts, "measured": {k: v for k, v in measured.items() if k not in ("cartridge", "treatment")}}
 
 
 def _long(value: object) -> bool:

@@ -71,7 +71,7 @@ def figures(zone: ZoneSummary) -> str:
 
 def item(key: str, value: object) -> Resource:
     """One answer. What was asked and not answered has no `answer`."""
-    found: Resource = {"linkId": key, "text": key_words(key)}
+    found: Resource = {"linkId": key, "text": key_words(key, SAY)}
     given = value if isinstance(value, list) else [value]
     answers = [_answer(one) for one in given if one not in (None, "")]
     return {**found, "answer": answers} if answers else found

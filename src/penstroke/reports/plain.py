@@ -21,14 +21,15 @@ def plain(value: object, say: Words) -> str:
             return ", ".join(plain(item, say) for item in value) or say("none")
         case dict():
             return (
-                ", ".join(f"{key_words(str(key))} {plain(item, say)}" for key, item in value.items()) or NONE
+                ", ".join(f"{key_words(str(key), say)} {plain(item, say)}" for key, item in value.items())
+                or NONE
             )
     return str(value)
 
 
-def key_words(key: str) -> str:
+def key_words(key: str, say: Words) -> str:
     """`lidocaine_pct` as `lidocaine pct`, `solutions.0.lot` as `solutions · 0 · lot`."""
-    return key.replace("_", " ").replace(".", " · ")
+    return " · ".join(say(part.replace("_", " ")) for part in key.split("."))
 
 
 def time_of(utc: str | None) -> str:
