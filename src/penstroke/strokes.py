@@ -200,7 +200,7 @@ class Strokes:
                 self._fail(DeviceFault(f"{problem}; the pen was told to stop", code="disagreement"))
         else:
             problem = self._watch.judge_depth(told, now_ns)
-            if told.flags & Flag.MOTOR_ON:
+            if told.flags & _MOTOR_ON:
                 problem = "the motor turns though nothing was started"
             if problem:
                 self._fail(DeviceFault(f"{problem}; the pen was told to stop", code="disagreement"))
@@ -311,8 +311,8 @@ def sample_of(received: TelemetryReceived, begun_ns: int, strokes_before: int) -
         told.measured_depth_um / 1000,
         told.measured_rate_dhz / 10,
         told.strokes - strokes_before,
-        bool(told.flags & Flag.NEEDLES_OUT),
-        bool(told.flags & Flag.MOTOR_ON),
+        bool(told.flags & _NEEDLES_OUT),
+        bool(told.flags & _MOTOR_ON),
         told.current_ma,
         told.temperature_dc / 10,
         told.battery_pct,
@@ -321,4 +321,6 @@ def sample_of(received: TelemetryReceived, begun_ns: int, strokes_before: int) -
     )
 
 
+# Whole numbers: the operators of an enumeration cost more than all the rest of a reading.
+_NEEDLES_OUT, _MOTOR_ON = int(Flag.NEEDLES_OUT), int(Flag.MOTOR_ON)
 _STATE_NAMES = tuple(kebab(state.name) for state in State)

@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any, Final
 
 FORMAT: Final = 1
@@ -28,9 +29,22 @@ def canonical(value: Any) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+_PLAIN = frozenset({type(None), bool, int, str})
+
+
 def plain(value: Any) -> Any:
     """The value as it will be read back: a copy, tuples as lists, enumerations as their text."""
     return json.loads(canonical(value))
+
+
+def plain_body(body: dict[str, Any]) -> dict[str, Any]:
+    """`plain` of an entry's body, quick for a flat one: readings come twenty times a second and more."""
+    for value in body.values():
+        kind = type(value)
+        if kind not in _PLAIN and (kind is not float or not isfinite(value)):
+            found: dict[str, Any] = plain(body)
+            return found
+    return dict(body)
 
 
 def digest_of(content: bytes) -> str:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from penstroke.errors import PenError, RecordError, Refused
-from penstroke.records.entry import Draft, Head, plain, utc_label
+from penstroke.records.entry import Draft, Head, plain_body, utc_label
 from penstroke.records.problems import problem
 from penstroke.records.samples import Thinning
 from penstroke.records.store import Store, utc_now
@@ -190,7 +190,7 @@ class Recorder:
             simulated=self._simulated,
             port_s=self.port_s(),
             device_ms=self._device_ms,
-            body=plain(body),
+            body=plain_body(body),
         )
 
     def _see_whether_it_works(self) -> None:
