@@ -70,7 +70,7 @@ bench: $(BENCH_READY) ## docs/benchmarks.md: the figures, beside those of other 
 bench-small: $(BENCH_READY) ## the benchmarks in a size that only shows that they run
 	$(BIN)/python -m bench --small
 
-# Three quarters of an hour; one part alone: .venv/bin/python -m campaign PART --seed N --size full. A long soak:
+# Nearly an hour; one part alone: .venv/bin/python -m campaign PART --seed N --size full. A long soak:
 # make campaign CAMPAIGN="--hours 72 --real-hours 8"
 CAMPAIGN_SEED ?= 1
 CAMPAIGN ?=

@@ -28,7 +28,12 @@ from penstroke import connect
 from penstroke.data import figures
 from penstroke.errors import PenError
 from penstroke.pen import BENCH_TREATMENT, Pen
+from penstroke.ports import Port
+from penstroke.ports.opening import adopt
 from penstroke.strokes import BEAT_NS
+from penstroke_sim.inprocess import VirtualPort
+from penstroke_sim.profiles import FINE
+from penstroke_sim.world import World
 
 GROWN_MB = 5.0
 PASS_S = 60.0
@@ -64,7 +69,7 @@ def run(order: Order) -> list[Section]:
     hours = order.hours or order.count(full=200, check=30, small=3) / 100
     # Planted: a beat every 400 ms, which no lease outlasts.
     with mock.patch("penstroke.strokes.BEAT_NS", 400_000_000 if order.planted else BEAT_NS):
-        found = _needle(f"sim://pen?seed={order.seed}&clock=virtual", hours * 3600, [_resident_mb])
+        found = in_virtual_time(order, hours * 3600)
     _row(section, "virtual time", hours, found, quiet=True)
     if order.planted:
         return [section]
@@ -110,13 +115,33 @@ def poisson_bound(events: int) -> float:
     return high
 
 
-def _needle(port: str, for_s: float, memory: list[Callable[[], float]]) -> Found:
+def in_virtual_time(order: Order, for_s: float) -> Found:
+    """On one simulated pen in this process, whose journal is judged and thrown away: it must not grow."""
+    world = World(profile=FINE, seed=order.seed)
+    unsafe: list[str] = []
+
+    def judge() -> None:
+        entries = world.journal.entries
+        unsafe.extend(unsafe_ends(entries, presses=1))
+        entries.clear()
+
+    found = _needle(lambda: adopt(VirtualPort(world)), for_s, [_resident_mb], after_each=judge)
+    found.unsafe += unsafe
+    return found
+
+
+def _needle(
+    port: Callable[[], Port | str],
+    for_s: float,
+    memory: list[Callable[[], float]],
+    after_each: Callable[[], None] = lambda: None,
+) -> Found:
     """Runs for so long by the host's clock; after one that ended with an error, a new session."""
     found = Found()
     gone_s, first_mb = 0.0, list[float]()
     while gone_s < for_s:
         try:
-            with connect(port, treatment=BENCH_TREATMENT) as pen:
+            with connect(port(), treatment=BENCH_TREATMENT) as pen:
                 # After a trip a new session begins, and would refuse to start while a fault is latched.
                 pen.clear_faults()
                 pen.select_zone("forehead")
@@ -128,6 +153,7 @@ def _needle(port: str, for_s: float, memory: list[Callable[[], float]]) -> Found
                     if not first_mb and gone_s >= for_s / 10:
                         first_mb = [each() for each in memory]
                     tripped = _pass(pen, found, min(PASS_S, for_s / 5))
+                    after_each()
                     gone_s = pen.now_ns() / 1e9 - begun_s
         except PenError as error:
             # A starved host may fail outside of a run, too.
@@ -171,7 +197,7 @@ def in_real_time(order: Order, for_s: float, hogs: int) -> Found:
         served: Any = from_tests("served").Served(Path(folder), "--seed", str(order.seed), "--pty")
         try:
             pid = served.process.pid
-            found = _needle(served.port, for_s, [_resident_mb, lambda: _resident_mb(pid)])
+            found = _needle(lambda: served.port, for_s, [_resident_mb, lambda: _resident_mb(pid)])
         finally:
             served.close()
         found.unsafe += unsafe_ends(read_journal(served), found.presses)

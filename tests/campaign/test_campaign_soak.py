@@ -57,3 +57,15 @@ def test_trips_in_real_time_are_counted_by_their_cause_and_judged(monkeypatch: p
     assert found.trips.total() == found.presses
     assert set(found.trips) == {"lease"}
     assert not found.unsafe
+
+
+@pytest.mark.req("S-10")
+def test_trips_in_virtual_time_are_on_one_pen_and_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstroke.strokes.BEAT_NS", 400_000_000)
+    found = soak.in_virtual_time(Order("small", 1), for_s=5.0)
+    assert found.trips == {"lease": found.presses}
+    assert found.presses > 5
+    assert not found.unsafe
+    monkeypatch.setattr(soak, "LEASE_MS", (299.0, 350.0))
+    late = soak.in_virtual_time(Order("small", 1), for_s=5.0)
+    assert len(late.unsafe) == late.presses
