@@ -157,6 +157,7 @@ class Treating:
                 "While needles move, a line with - goes a step shallower, + a step deeper from the next pass,"
             )
             say("b says that it bleeds without stopping, and e ends the zone.")
+        self._clear_faults()
         needling = Needling(self.pen, plan, self.visit, self)
         live = LiveLine(self.app.mark)
         try:
@@ -175,6 +176,21 @@ class Treating:
         live.end()
         show_summary(self.app, needling.results, finished=needling.finished)
         return needling.finished
+
+    def _clear_faults(self) -> None:
+        """What the pen has latched, by a lapsed lease after a crash for one, is cleared at a person's word."""
+        faults = self.pen.faults()
+        if not faults:
+            return
+        for fault in faults:
+            say(f"the pen holds the fault {fault.name}: {fault.meaning}; {fault.remedy}")
+        if not (self.pen.simulated and (self.yes or self.answers is not None)):
+            flag = "a fault is cleared at a terminal, or by `penstroke faults --clear`"
+            question = "Is its cause mended? clear or quit"
+            if ask(question, ("clear", "quit"), meanwhile=self.meanwhile, flag=flag) == "quit":
+                raise Interrupted("the fault was not cleared")
+        self.visit.tell("event", event="faults-cleared", faults=[fault.name for fault in faults])
+        self.pen.clear_faults()
 
     def confirm(self, ahead: ZoneAhead) -> Answer:
         """Ask before a zone. Only on a simulated pen may a file or `--yes` answer that it starts."""
