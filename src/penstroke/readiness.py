@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from penstroke.errors import VersionMismatch
+from penstroke.safety.units import mm
 from penstroke.safety.verdict import Reason
 from penstroke.status import Cartridge
 from penstroke_protocol import messages
@@ -64,7 +65,7 @@ def cartridge_reasons(cartridge: Cartridge, treatment: int, today: datetime.date
 def deeper_while_running(now_um: int) -> Reason:
     return Reason(
         "deeper-while-running",
-        f"while needles move depth may only become shallower than the {now_um / 1000:.2f} mm in force",
+        f"while needles move depth may only become shallower than the {mm(now_um)} mm in force",
         "stop, set the depth, and start again",
         max_mm=now_um / 1000,
     )

@@ -8,6 +8,7 @@ needles travel to a new depth any reading between the old command and the new on
 from __future__ import annotations
 
 from penstroke.safety.figures import Figures
+from penstroke.safety.units import hz, mm
 from penstroke_protocol.messages import Telemetry
 
 _MS = 1_000_000
@@ -76,8 +77,8 @@ class Watch:
             and abs(telemetry.measured_rate_dhz - self._rate_dhz) > self._rate_slack_dhz
         ):
             problem = (
-                f"measured rate {telemetry.measured_rate_dhz / 10:.1f} Hz is more than {self._rate_window} % "
-                f"from the {self._rate_dhz / 10:.1f} Hz commanded"
+                f"measured rate {hz(telemetry.measured_rate_dhz)} Hz is more than {self._rate_window} % "
+                f"from the {hz(self._rate_dhz)} Hz commanded"
             )
         if not problem:
             self._odd_since_ns = None
@@ -98,6 +99,6 @@ class Watch:
 
     def _depth_words(self, depth_um: int) -> str:
         return (
-            f"measured depth {depth_um / 1000:.2f} mm is more than {self._window_um / 1000:.2f} mm from the "
-            f"{self._depth_um / 1000:.2f} mm commanded"
+            f"measured depth {mm(depth_um)} mm is more than {mm(self._window_um)} mm from the "
+            f"{mm(self._depth_um)} mm commanded"
         )

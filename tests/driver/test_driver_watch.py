@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstroke.data import figures
-from penstroke.watch import TRAVEL_NS, Watch
+from penstroke.watch import SILENCE_NS, TRAVEL_NS, Watch
 from penstroke_protocol.messages import State, Telemetry
 
 MS = 1_000_000
@@ -30,7 +30,7 @@ def watch() -> Watch:
 def test_a_reading_deeper_than_the_window_is_judged_at_once(watch: Watch) -> None:
     assert watch.judge(reading(500 + WINDOW_UM, 1000), 400 * MS) == ""
     words = watch.judge(reading(500 + WINDOW_UM + 1, 1000), 400 * MS)
-    assert "0.60 mm is more than 0.10 mm from the 0.50 mm commanded" in words
+    assert "0.601 mm is more than 0.10 mm from the 0.50 mm commanded" in words
 
 
 @pytest.mark.req("S-19")
@@ -92,3 +92,33 @@ def test_a_device_clock_that_stands_still_proves_nothing(watch: Watch) -> None:
 def test_the_device_clock_may_wrap(watch: Watch) -> None:
     assert watch.advanced(reading(500, 1000, time_ms=0xFFFF_FFFF))
     assert watch.advanced(reading(500, 1000, time_ms=40))
+
+
+def test_how_long_needles_travel_and_how_long_a_pen_may_be_silent() -> None:
+    assert (TRAVEL_NS, SILENCE_NS) == (100_000_000, 250_000_000)
+
+
+@pytest.mark.parametrize(("step", "advanced"), [(1, True), (2**31 - 1, True), (2**31, False), (0, False)])
+def test_the_pens_clock_goes_on_by_a_millisecond_and_by_less_than_half_its_round(
+    step: int, advanced: bool
+) -> None:
+    watch = Watch(figures(), tolerance_um=TOLERANCE_UM)
+    assert watch.advanced(reading(0, 0, 5))
+    assert watch.advanced(reading(0, 0, 5 + step)) is advanced
+
+
+@pytest.mark.req("S-19")
+@pytest.mark.parametrize("now_ns", [0, 99 * MS, 1000 * MS])
+def test_before_any_command_the_needles_belong_at_zero(now_ns: int) -> None:
+    watch = Watch(figures(), tolerance_um=TOLERANCE_UM)
+    assert watch.judge_depth(reading(WINDOW_UM, 0), now_ns) == ""
+    assert "from the 0.00 mm commanded" in watch.judge_depth(reading(WINDOW_UM + 1, 0), now_ns)
+
+
+@pytest.mark.parametrize(("first_ns", "found"), [(300 * MS - 1, False), (300 * MS, True)])
+def test_before_any_command_the_motor_belongs_at_rest(first_ns: int, found: bool) -> None:
+    watch = Watch(figures(), tolerance_um=TOLERANCE_UM)
+    for now_ns in (first_ns, first_ns + 20 * MS):
+        said = watch.judge(reading(0, 1), now_ns)
+    assert bool(said) is found
+    assert watch.judge(reading(0, 0), 500 * MS) == watch.judge(reading(0, 0), 600 * MS) == ""

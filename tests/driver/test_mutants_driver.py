@@ -1,0 +1,124 @@
+"""Exact edges of what the driver judges by itself: duty, readiness, and the words of a disagreement."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+
+import pytest
+
+from penstroke.data import figures
+from penstroke.duty import Duty
+from penstroke.errors import VersionMismatch
+from penstroke.readiness import cartridge_reasons, deeper_while_running, why_read_only
+from penstroke.safety import AllowedRun, Refusal
+from penstroke.status import Cartridge
+from penstroke.watch import Watch
+from penstroke_protocol import messages as m
+from penstroke_protocol.messages import HelloAnswer, Role, State, Telemetry
+from penstroke_protocol.zone_table import ZONE_DIGEST
+
+S = 1_000_000_000
+MS = 1_000_000
+
+
+# -- duty ---------------------------------------------------------------------------------------------------
+
+
+def test_needling_is_summed_to_the_nanosecond_until_the_pen_has_rested() -> None:
+    duty = Duty(figures())
+    assert (duty.left_s(5 * S), duty.rest_left_s(5 * S)) == (600.0, 0.0)
+    duty.ran(100 * S, 200 * S)
+    duty.ran(50 * S, 300 * S)
+    assert duty.left_s(300 * S) == 450.0
+    duty.ran(450 * S, 760 * S)
+    assert duty.left_s(760 * S) == 0.0
+    assert isinstance(duty.check(0.1, 761 * S), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("idle_s", "left_s", "rest_left_s"), [(119.5, 0.0, 0.5), (120, 600.0, 0.0), (500, 600.0, 0.0)]
+)
+def test_a_rest_is_full_after_two_minutes(idle_s: float, left_s: float, rest_left_s: float) -> None:
+    duty = Duty(figures())
+    duty.ran(600 * S, 700 * S)
+    now_ns = 700 * S + round(idle_s * S)
+    assert (duty.left_s(now_ns), duty.rest_left_s(now_ns)) == (left_s, rest_left_s)
+    verdict = duty.check(600, now_ns)
+    assert verdict == AllowedRun(600.0) if left_s else isinstance(verdict, Refusal)
+    duty.ran(1 * S, now_ns + 1 * S)
+    assert duty.left_s(now_ns + 1 * S) == (599.0 if left_s else -1.0)
+
+
+# -- readiness ----------------------------------------------------------------------------------------------
+
+
+def answer(**changes: int) -> HelloAnswer:
+    session = (m.MAJOR, m.MINOR, m.MOTION_HASH, 1, ZONE_DIGEST, 7, Role.CONTROLLER, 300)
+    firmware, limits = (0, 1, 0, 0), (0, 2500, 50, 50, 250, 1500, 10, 16)
+    return replace(HelloAnswer(*session, "test", "T-1", *firmware, *limits), **changes)
+
+
+def test_a_pen_that_agrees_may_move() -> None:
+    assert why_read_only(answer(), Role.CONTROLLER) == ""
+    assert why_read_only(answer(), Role.OBSERVER) == "it was opened as an observer"
+
+
+@pytest.mark.req("S-25")
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_pen_that_differs_either_way_may_not(off: int) -> None:
+    with pytest.raises(VersionMismatch, match=f"the pen speaks protocol {m.MAJOR + off}.{m.MINOR}, not "):
+        why_read_only(answer(major=m.MAJOR + off), Role.CONTROLLER)
+    said = [
+        why_read_only(answer(motion_hash=m.MOTION_HASH + off), Role.CONTROLLER),
+        why_read_only(answer(zone_digest=ZONE_DIGEST + off), Role.CONTROLLER),
+        why_read_only(answer(role=Role.CONTROLLER + off), Role.CONTROLLER),
+    ]
+    assert said == [
+        "its firmware declares other motion messages",
+        "its firmware holds another zone table",
+        "it granted only the role of observer",
+    ]
+
+
+def test_depths_are_told_exactly_while_needles_move() -> None:
+    reason = deeper_while_running(60_005)
+    assert "shallower than the 60.005 mm in force" in reason.message
+    assert reason.max_mm == 60.005
+    assert "the 0.90 mm in force" in deeper_while_running(900).message
+
+
+# -- words --------------------------------------------------------------------------------------------------
+
+
+def test_a_disagreement_is_told_in_exact_figures() -> None:
+    """Large ones, in which a figure that is off by a thousandth shows."""
+    watch = Watch(figures(), tolerance_um=29_950)
+    watch.commanded(30_000, 30_000, 0)
+
+    def reading(depth_um: int, rate_dhz: int) -> Telemetry:
+        return Telemetry(0, 1, State.RUNNING, 0, 0, depth_um, rate_dhz, 0, 100, 250, 90)
+
+    said = watch.judge(reading(62_000, 30_000), 400 * MS)
+    assert said == "measured depth 62.00 mm is more than 30.00 mm from the 30.00 mm commanded"
+    assert watch.judge(reading(0, 30_000), 400 * MS) == ""
+    watch.judge(reading(30_000, 60_000), 500 * MS)
+    said = watch.judge(reading(30_000, 60_000), 520 * MS)
+    assert said == "measured rate 6000.0 Hz is more than 10 % from the 3000.0 Hz commanded"
+
+
+@pytest.mark.parametrize(("depth_um", "found"), [(400, False), (399, True)])
+def test_the_window_of_depth_ends_where_it_says(depth_um: int, found: bool) -> None:
+    watch = Watch(figures(), tolerance_um=50)
+    watch.commanded(500, 1000, 0)
+    for now_ns in (400 * MS, 420 * MS):
+        said = watch.judge(Telemetry(0, 1, State.RUNNING, 0, 0, depth_um, 1000, 0, 100, 250, 90), now_ns)
+    assert bool(said) is found
+
+
+def test_a_cartridge_without_a_date_has_expired() -> None:
+    cartridge = Cartridge(True, 7, "L1", "2026-01-02", 16, 2500, 5, 0)
+    today = datetime.date(2026, 1, 2)
+    assert cartridge_reasons(cartridge, 5, today) == []
+    (reason,) = cartridge_reasons(replace(cartridge, expiry="some day"), 5, today)
+    assert reason.message == "the cartridge tells no date of expiry"

@@ -1,0 +1,174 @@
+"""Exact edges of both ends of the line: where one more or one less is another answer."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass, replace
+from importlib import import_module
+
+import pytest
+from linkpair import DIGEST, LinkPair, MakePair
+
+from penstroke_protocol import messages as m
+from penstroke_protocol.fields import pack
+from penstroke_protocol.frames import Frame, Receiver, decode_message
+from penstroke_protocol.link import MS, Link
+
+HELLO = m.Hello(m.MAJOR, m.MINOR, m.MOTION_HASH, 0x77, DIGEST, m.Role.CONTROLLER)
+CODE = m.Hello.spec.code
+
+
+WRITTEN_TO = {"Telemetry", "TelemetryReceived", "_Flight", "_Remembered"}
+
+
+def refusal(frame: Frame) -> tuple[m.Reason, int]:
+    assert frame.kind == m.Kind.REFUSAL
+    said = decode_message(m.Refusal, frame.payload)
+    return m.Reason(said.reason), said.detail
+
+
+def hello(pair: LinkPair, said: m.Hello) -> Frame:
+    return pair.send_frame(m.Kind.REQUEST, CODE, pack(m.Hello.layout, said), session=0, seq=1)[-1]
+
+
+def ask_status(pair: LinkPair, seq: int) -> list[Frame]:
+    return pair.send_frame(m.Kind.REQUEST, m.GetStatus.spec.code, session=pair.device.session, seq=seq)
+
+
+def test_messages_and_events_have_slots_and_never_change() -> None:
+    for name in ("messages", "frames", "host_link", "device_link", "fields"):
+        module = import_module(f"penstroke_protocol.{name}")
+        found = [one for one in vars(module).values() if isinstance(one, type) and is_dataclass(one)]
+        for value in (one for one in found if one.__module__ == module.__name__):
+            assert "__slots__" in vars(value), value
+            frozen = value.__dataclass_params__.frozen  # type: ignore[attr-defined]
+            # Readings come a hundred times a second, and freezing costs.
+            assert frozen is not (value.__name__ in WRITTEN_TO), value
+
+
+@pytest.mark.parametrize("lacks", ["next_timer", "handle_timer", "_frame"])
+def test_a_link_does_what_each_end_must_do_itself(lacks: str) -> None:
+    def nothing(self: object, *given: object) -> None:
+        """An end of the line that does nothing."""
+
+    own = dict.fromkeys(("next_timer", "handle_timer", "_frame"), nothing)
+    assert type("Whole", (Link,), own)().frames_received == 0
+    del own[lacks]
+    with pytest.raises(TypeError, match=lacks):
+        type("Part", (Link,), own)()
+
+
+def test_whole_frames_are_counted(pair: LinkPair) -> None:
+    before = pair.device.frames_received
+    ask_status(pair, 100)
+    assert pair.device.frames_received == before + 1
+
+
+# -- the device: HELLO --------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("R-5.3", "R-5.4")
+@pytest.mark.parametrize("nonce", [0xABCC, 0xABCE])
+def test_any_other_nonce_begins_afresh(pair: LinkPair, nonce: int) -> None:
+    session = pair.device.session
+    assert hello(pair, replace(HELLO, nonce=nonce)).session == session + 1
+    assert pair.device.session == session + 1
+
+
+@pytest.mark.req("R-5.5")
+@pytest.mark.parametrize("off", [-1, 1])
+@pytest.mark.parametrize("field", ["motion_hash", "zone_digest"])
+def test_a_hash_or_digest_that_differs_either_way_makes_an_observer(
+    link_pair: MakePair, field: str, off: int
+) -> None:
+    pair = link_pair()
+    said = hello(pair, replace(HELLO, **{field: getattr(HELLO, field) + off}))
+    assert decode_message(m.HelloAnswer, said.payload).role == m.Role.OBSERVER
+    assert pair.device.role is m.Role.OBSERVER
+
+
+@pytest.mark.req("R-5.2")
+@pytest.mark.parametrize("payload", [b"", b"\x02", b"\x01\x00", pack(m.Hello.layout, HELLO)[:-1]])
+def test_a_hello_that_is_no_whole_one_is_refused(link_pair: MakePair, payload: bytes) -> None:
+    pair = link_pair()
+    (said,) = pair.send_frame(m.Kind.REQUEST, CODE, payload, session=0, seq=1)
+    assert refusal(said) == (m.Reason.BAD_PAYLOAD, 0)
+    assert pair.device.session == 0
+
+
+def test_code_zero_is_no_hello(pair: LinkPair) -> None:
+    (said,) = pair.send_frame(m.Kind.REQUEST, 0, session=41, seq=500)
+    assert refusal(said) == (m.Reason.UNKNOWN_CODE, 0)
+
+
+# -- the device: requests -----------------------------------------------------------------------------------
+
+
+@pytest.mark.req("R-6.2")
+def test_four_requests_are_remembered_and_no_fifth(pair: LinkPair) -> None:
+    answers = [ask_status(pair, seq) for seq in (100, 101, 102, 103, 104)]
+    carried_out = len(pair.firmware.executed)
+    for seq in (101, 102, 103, 104):
+        assert ask_status(pair, seq) == answers[seq - 100]
+    (said,) = ask_status(pair, 100)
+    assert refusal(said) == (m.Reason.OLD_SEQ, 104)
+    assert len(pair.firmware.executed) == carried_out
+
+
+@pytest.mark.req("R-6.4")
+@pytest.mark.parametrize(("ahead", "taken"), [(0x7FFF, True), (0x8000, False), (1, True)])
+def test_half_of_all_seqs_is_ahead(pair: LinkPair, ahead: int, taken: bool) -> None:
+    last = pair.device._last_seq
+    (said,) = ask_status(pair, (last + ahead) & 0xFFFF)
+    if taken:
+        assert said.kind == m.Kind.ANSWER
+    else:
+        assert refusal(said) == (m.Reason.OLD_SEQ, last)
+
+
+def test_a_late_answer_of_an_older_session_goes_nowhere_also_when_numbers_go_round(
+    link_pair: MakePair,
+) -> None:
+    pair = link_pair()
+    pair.device._last_session = 0xFFFE
+    pair.open()
+    pair.firmware.hold = True
+    ask_status(pair, 100)
+    (held,) = pair.firmware.held
+    hello(pair, replace(HELLO, nonce=1))
+    assert pair.device.session == 1
+    ask_status(pair, 100)
+    pair.device.answer(held.token, pair.firmware.reply(held.request))
+    assert pair.device.data_to_send() == b""
+
+
+@pytest.mark.req("R-11.3", "S-08")
+@pytest.mark.parametrize("session", [40, 42])
+def test_a_beat_of_an_older_or_a_newer_session_is_dropped(pair: LinkPair, session: int) -> None:
+    payload = pack(m.Beat.layout, m.Beat(m.State.ARMED, 1))
+    pair.send_frame(m.Kind.BEAT, 0, payload, session=session, seq=1)
+    assert pair.firmware.beats == []
+    assert pair.device.dropped == {"other session": 1}
+
+
+# -- the device: events -------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("R-14.4")
+def test_of_nine_events_eight_wait(pair: LinkPair) -> None:
+    for arg in range(8):
+        pair.device.send_event(m.EventCode.FAULT, m.Event(0, arg), pair.now_ns)
+    assert pair.device.events_lost == 0
+    pair.device.send_event(m.EventCode.FAULT, m.Event(0, 8), pair.now_ns)
+    assert pair.device.events_lost == 1
+
+
+@pytest.mark.req("R-14.4")
+@pytest.mark.parametrize("late_ns", [0, 1, 70 * MS])
+def test_an_event_is_repeated_however_late_the_timer_comes(pair: LinkPair, late_ns: int) -> None:
+    pair.device.send_event(m.EventCode.FAULT, m.Event(0, 0), 0)
+    first = Receiver().receive(pair.device.data_to_send())
+    pair.device.handle_timer(100 * MS - 1)
+    assert pair.device.data_to_send() == b""
+    pair.device.handle_timer(100 * MS + late_ns)
+    assert Receiver().receive(pair.device.data_to_send()) == first
+    assert pair.device.next_timer() == 200 * MS + late_ns
