@@ -77,14 +77,17 @@ class Asker:
         Raises `PlanError` (`answers-invalid`) for the file, `UsageProblem` (`needs-terminal`) without one.
         """
         began = now()
-        may_skip = not why_not(
+        why_not_skip = why_not(
             step, Act.SKIP, session.states, needled=bool(session.needled), solution_on=session.solution_on
         )
-        if self.answers is not None and (skip := self.answers.skipped(step)) is not None and may_skip:
+        if self.answers is not None and (skip := self.answers.skipped(step)) is not None:
+            if why_not_skip:
+                hint = f"answer the questions of {step} instead"
+                raise self.answers.wrong(step, AnswerError(why_not_skip, hint=hint, key="skip"))
             return LeftOut(*skip)
         given = self._given(step, session, began)
         say(f"-- {TITLES[step]} --")
-        if given is None and may_skip:
+        if given is None and not why_not_skip:
             left_out = self._skip(step, session, began.today)
             if left_out is not None:
                 return left_out
