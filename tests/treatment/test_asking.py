@@ -160,7 +160,7 @@ def test_a_step_is_left_out_by_hand_or_by_a_file(person: Person, file: Callable[
 def test_a_file_leaves_out_nothing_that_is_never_left_out(file: Callable[..., Path]) -> None:
     visit = Visit().to(Step.CLEANING)
     path = file(cleaning={"skip": {"reason": "no time", "by": BEN}})
-    with pytest.raises(PlanError, match="line 3: cleaning: cleaning is never skipped"):
+    with pytest.raises(PlanError, match="line 4: cleaning: cleaning is never skipped"):
         put(asker(path), visit, Step.CLEANING)
 
 
