@@ -28,6 +28,7 @@ PARTS = (
     "stops",
     "wall_clock",
     "bad_files",
+    "storage",
     "tampering",
     "soak",
 )

@@ -7,6 +7,7 @@ the campaign's faults, S-numbers the requirements that a part would see broken.
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,12 @@ def test_wall_clock_steps_f10() -> None:
 @pytest.mark.req("S-02", "S-18")
 def test_mutated_files_f18() -> None:
     clean("bad_files")
+
+
+@pytest.mark.req("S-14", "S-15")
+@pytest.mark.skipif(not (shutil.which("cc") or shutil.which("gcc")), reason="needs a C compiler")
+def test_storage_that_fails_f9() -> None:
+    clean("storage")
 
 
 @pytest.mark.req("S-15")

@@ -44,16 +44,23 @@ def has_log(path: Path) -> bool:
 
 
 def write_seal(path: Path, head: Head) -> None:
-    """Seal the file, of whose chain this is the head; nothing while another program holds it open."""
+    """Seal the file, of whose chain this is the head; not while another program holds it open.
+
+    Raises `OSError`.
+    """
     if path.with_name(path.name + "-wal").exists():
         return
     size, digests = _digests(path)
     sealed = {"number": head.number, "digest": head.digest, "size": size, "digests": digests}
     whole = canonical({"sealed": sealed, "check": digest_of(canonical(sealed))})
     fresh = seal_path(path).with_name(seal_path(path).name + f".{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(whole)
-    fresh.replace(seal_path(path))
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(whole)
+        fresh.replace(seal_path(path))
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def check_seal(path: Path, head: Head) -> SealReport:
@@ -74,9 +81,7 @@ def check_seal(path: Path, head: Head) -> SealReport:
     found_size, found = _digests(path)
     pairs = enumerate(zip(digests, found, strict=False))
     least = min(size, found_size)
-    differs = [
-        (at * _CHUNK, min((at + 1) * _CHUNK, least) - 1) for at, (one, other) in pairs if one != other
-    ]
+    differs = [(at * _CHUNK, min((at + 1) * _CHUNK, least) - 1) for at, (one, other) in pairs if one != other]
     if size != found_size:
         differs.append((least, max(size, found_size) - 1))
     return SealReport("broken" if differs or of != head else "whole", tuple(differs))
