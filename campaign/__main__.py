@@ -30,6 +30,7 @@ PARTS = (
     "bad_files",
     "storage",
     "tampering",
+    "killed_treatments",
     "soak",
 )
 

@@ -48,6 +48,13 @@ def test_deadlines_with_real_processes_f3_f4_f5_f7() -> None:
     assert runs_of_each(section) == {"10"}
 
 
+@pytest.mark.req("S-14", "S-20")
+def test_treatments_killed_and_on_a_slow_disk_f9() -> None:
+    """SIGKILL while needles move, resumed and killed again; and 300 ms for each commit."""
+    killed, slow = clean("killed_treatments")
+    assert (killed.ran, slow.ran) == (2, 1)
+
+
 @pytest.mark.req("S-07", "S-08")
 def test_damaged_frames_f1() -> None:
     clean("damaged_frames")

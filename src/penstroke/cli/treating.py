@@ -178,7 +178,7 @@ class Treating:
         return needling.finished
 
     def _clear_faults(self) -> None:
-        """What the pen has latched, by a lapsed lease after a crash for one, is cleared at a person's word."""
+        """What the pen has latched, the lease of a program that was killed, is cleared at a person's word."""
         faults = self.pen.faults()
         if not faults:
             return
