@@ -1,11 +1,12 @@
 """`penstroke-sim`: serve a simulated pen, play a scenario, list what can be injected, replay a trace.
 
 Exit codes are those of `penstroke`: 0 done, 1 an expectation failed (or a bug), 2 wrong usage, 4 the port is
-taken, 7 a file is wrong, 130 interrupted. Data on stdout, talk on stderr.
+taken, 7 a file is wrong or the output cannot be written, 130 interrupted. Data on stdout, talk on stderr.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -56,6 +57,9 @@ def run(arguments: list[str]) -> int:
     except PortTaken as error:
         return _fail("port-busy", str(error), EXIT_PORT, as_json)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            message = f"not everything could be written: {error.strerror}"
+            return _fail("output-failed", message, EXIT_FILE, as_json)
         if "--debug" in arguments:
             raise
         message = f"a bug in the simulator: {type(error).__name__}: {error} (--debug shows where)"

@@ -61,10 +61,13 @@ def pen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     try:
         opened = connect(port, treatment=BENCH_TREATMENT)
     except PortError as error:
-        if named:
-            # Once and for all: without its pen every other test would say the same, at length.
-            pytest.exit(f"--pen-port {named}: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
-        raise
+        if not named:
+            raise
+        told = f"--pen-port {named}: {error}"
+        if hasattr(request.config, "workerinput"):
+            pytest.fail(told, pytrace=False)  # a worker of pytest-xdist cannot end the whole run
+        # Once and for all: without its pen every other test would say the same.
+        pytest.exit(told, returncode=pytest.ExitCode.USAGE_ERROR)
     with opened as connected:
         if named and not request.config.getoption("pen_allow_motion"):
             monkeypatch.setattr(connected, "needling", _motion_not_allowed)

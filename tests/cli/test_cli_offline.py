@@ -208,6 +208,21 @@ def test_output_that_cannot_be_written_is_told_as_that(
     assert result.error["message"] == "the output can no longer be written: No space left on device"
 
 
+@pytest.mark.parametrize("program", ["penstroke.cli.main", "penstroke_sim.cli"])
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_full_disk_is_no_bug_of_the_program(program: str, option: str) -> None:
+    command = f"import sys; from {program} import main; sys.exit(main())"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", command, option], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 7
+    assert done.stderr.startswith("error: ")
+    assert "written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr
+
+
 def test_unknown_zone(cli: Callable[..., Any]) -> None:
     result = cli("zones", "chek", "--json")
     assert (result.code, result.error["code"], result.error["hint"]) == (

@@ -79,6 +79,21 @@ def test_a_named_pen_that_is_missing_is_one_error_and_never_the_simulator(tmp_pa
     assert "passed" not in said
 
 
+def test_with_workers_a_named_pen_that_is_missing_is_one_line_a_test(tmp_path: Path) -> None:
+    (tmp_path / "test_user.py").write_text(USER_TESTS)
+    command = ["-n", "1", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "."]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *command, "--pen-port", "/dev/nowhere"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "INTERNALERROR" not in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "--pen-port /dev/nowhere: there is no pen" in done.stdout
+
+
 @pytest.mark.parametrize("pen_sim_url", ["sim://pen?clock=virtual&profile=fixed-rate"])
 def test_another_simulated_pen_by_its_address(pen: Pen, pen_sim: Any) -> None:
     assert pen.identity.model == "sim-fixed-rate"

@@ -11,8 +11,11 @@ def main(argv: list[str] | None = None) -> int:
     if args == ["--version"]:
         from penstroke import __version__
 
-        print(f"penstroke {__version__}")
-        return 0
+        try:
+            print(f"penstroke {__version__}", flush=True)
+            return 0
+        except OSError:
+            pass  # said below, as for every other command
     from penstroke.cli.runner import run
 
     return run(args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from contextlib import suppress
@@ -9,9 +10,10 @@ from importlib import import_module
 
 import click
 
+from penstroke import __version__
 from penstroke.cli import errors
 from penstroke.cli.app import App, PenGroup, shared_options
-from penstroke.cli.output import OutputFailed, json_line, survive_odd_streams
+from penstroke.cli.output import OutputFailed, json_line, show, survive_odd_streams
 from penstroke.errors import PenError, PlanError, Stopped
 from penstroke.interrupts import Interrupted, Interrupts
 
@@ -27,6 +29,8 @@ COMMANDS: dict[str, str] = {
     "plan": "plan",
     "treat": "treat",
     "records": "records",
+    "aftercare": "aftercare",
+    "followup": "followup",
     "config": "config",
     "diagnose": "diagnose",
     "completion": "completion",
@@ -50,9 +54,7 @@ class _LazyGroup(PenGroup):
 
 def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from penstroke.cli.main import main
-
-        main(["--version"])
+        show(f"penstroke {__version__}")
         ctx.exit(0)
 
 
@@ -107,6 +109,9 @@ def _call(app: App, args: list[str]) -> int:
     except click.Abort as abort:
         raise Interrupted("end of input") from abort
     except Exception as bug:
+        if isinstance(bug, OSError) and bug.errno == errno.ENOSPC:
+            # The help, which click writes.
+            raise OutputFailed(f"not everything could be written: {bug.strerror}") from bug
         if app.debug:
             traceback.print_exc()
         message = f"something unforeseen happened: {type(bug).__name__}: {bug}"
