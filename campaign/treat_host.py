@@ -9,37 +9,30 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
+from unittest import mock
 
 from penstroke.cli.main import main
 from penstroke.records.recorder import Recorder
 from penstroke.records.store import Store
 
 
-def _slow(seconds: float) -> None:
+def run(seconds: float, careless: bool, arguments: list[str]) -> int:
+    """The exit code of `penstroke`."""
     append = Store.append
 
     def late(store: Store, drafts: Sequence[Any]) -> list[Any]:
         time.sleep(seconds)
         return append(store, drafts)
 
-    Store.append = late  # type: ignore[method-assign]
-
-
-def _careless() -> None:
-    def at_once(_recorder: Recorder, _timeout_s: float = 0.0) -> None:
-        """Waits for nothing."""
-
-    def always(_recorder: Recorder, _place: int) -> bool:
-        return True
-
-    Recorder.make_durable = at_once  # type: ignore[method-assign]
-    Recorder.durable = always  # type: ignore[method-assign]
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(Store, "append", late))
+        if careless:
+            stack.enter_context(mock.patch.object(Recorder, "make_durable", lambda *_: None))
+            stack.enter_context(mock.patch.object(Recorder, "durable", lambda *_: True))
+        return main(arguments)
 
 
 if __name__ == "__main__":
-    if float(sys.argv[1]):
-        _slow(float(sys.argv[1]))
-    if sys.argv[2] == "1":
-        _careless()
-    sys.exit(main(sys.argv[3:]))
+    sys.exit(run(float(sys.argv[1]), sys.argv[2] == "1", sys.argv[3:]))
