@@ -157,9 +157,9 @@ class Asker:
         flag = f"{_FLAG}; there, {step}: skip: {{reason: ..., by: ...}} leaves it out"
         if ask(f"{step}: do it or skip it?", ("do", "skip"), meanwhile=self.meanwhile, flag=flag) == "do":
             return None
-        reason = self._until_good(Question("reason", "For what reason?", Kind.TEXT), today)
+        reason = self.person(Question("reason", "For what reason?", Kind.TEXT), today)
         names = session.background.roster.names
-        by = self._until_good(Question("by", "Who decides that?", Kind.CHOICE, choices=names), today)
+        by = self.person(Question("by", "Who decides that?", Kind.CHOICE, choices=names), today)
         return LeftOut(reason, by)
 
     def _fill(
@@ -198,9 +198,10 @@ class Asker:
                 raise self.answers.missing(step, question.key, f"add {question.key} to {step} in the file")
             problem = f"{step}.{question.key} needs an answer, and the input is no terminal"
             raise UsageProblem(problem, code="needs-terminal", hint=_FLAG)
-        return self._until_good(question, today)
+        return self.person(question, today)
 
-    def _until_good(self, question: Question, today: datetime.date) -> Any:
+    def person(self, question: Question, today: datetime.date) -> Any:
+        """Put one question to the person at the terminal until the answer can be taken."""
         if question.kind is Kind.GROUP:
             return self._group(question, today)
         while True:
@@ -222,7 +223,7 @@ class Asker:
             entry: dict[str, Any] = {}
             for one in question.each:
                 if asked(one, entry):
-                    entry[one.key] = self._until_good(one, today)
+                    entry[one.key] = self.person(one, today)
             found.append(entry)
             if ask("Another one? yes or no", ("yes", "no"), meanwhile=self.meanwhile, flag=_FLAG) == "no":
                 return found

@@ -32,7 +32,7 @@ EXIT_CODES: tuple[tuple[type[PenError], int], ...] = (
     (LinkError, 6),
     (ProtocolError, 6),
     (PlanError, 7),
-    (AnswerError, 7),
+    (AnswerError, USAGE),
     (LimitsError, 7),
     (RecordError, 8),
     (Stopped, INTERRUPTED),

@@ -9,11 +9,10 @@ import datetime
 from html import escape
 
 from penstroke.treatment.language import N_, Language
-from penstroke.treatment.steps.aftercare import Directions
+from penstroke.treatment.steps.aftercare import CALL, Directions
 
 DIRECTIONS = N_("Directions")
 EXPECTED = N_("What is usual")
-CALL = N_("Call us if you notice")
 PATIENT = N_("Patient")
 TREATED_ON = N_("Treated on")
 UNREVIEWED = N_("This translation has not been reviewed by a clinician yet.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstroke import data
 from penstroke.errors import PlanError
-from penstroke.treatment.language import LANGUAGES, Language
+from penstroke.treatment.language import LANGUAGES, N_, Language, language
 from penstroke.treatment.questions import Kind, Question
 from penstroke.treatment.steps.judgement import Judgement, refusals
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from penstroke.treatment.session import Session
 
 STANDARD = "standard"
+CALL = N_("Call us if you notice")
 _LARGEST_BYTES = 64 * 1024
 _PLACES = {"until", "start", "next"}
 _ROW_KEYS = {"text", "hours", "days", "start_hours"}
@@ -73,6 +74,7 @@ def questions(session: Session) -> tuple[Question, ...]:
             "Was the page gone through with the patient, and handed over?",
             Kind.YES_NO,
             otherwise="the directions were not handed over",
+            help="`penstroke aftercare --html FILE` makes the page, in another terminal.",
         ),
         Question("given_by", "By whom?", Kind.CHOICE, choices=session.background.roster.names),
     )
@@ -81,39 +83,33 @@ def questions(session: Session) -> tuple[Question, ...]:
 def judge(session: Session, answers: Mapping[str, Any], ended: datetime.datetime) -> Judgement:
     """Done when the page was handed over. The dated directions, in English, go into the record."""
     template = session.background.templates[answers["template"]]
-    english = dated(template, ended, session.next_session(ended.date()), _english())
-    lines = [*english.directions, *english.call]
+    english = dated(template, ended, session.next_session(ended.date()), language("en"))
+    lines = [*english.directions, *(f"{CALL}: {line}" for line in english.call)]
     return Judgement(reasons=refusals(questions(session), answers), facts={"directions": lines})
 
 
 def dated(
-    template: Template, ended: datetime.datetime, next_day: datetime.date, language: Language
+    template: Template, ended: datetime.datetime, next_day: datetime.date, words_of: Language
 ) -> Directions:
-    """The template with the dates of a patient whose needling ended then, in this language."""
+    """The template with the dates of a patient whose needling ended then, in this words_of."""
 
     def sentence(line: Line) -> str:
-        words = {"next": language.day(next_day)}
+        words = {"next": words_of.day(next_day)}
         if line.hours is not None:
-            words["until"] = language.time(ended + datetime.timedelta(hours=line.hours))
+            words["until"] = words_of.time(ended + datetime.timedelta(hours=line.hours))
         elif line.days is not None:
-            words["until"] = language.day(ended.date() + datetime.timedelta(days=line.days))
+            words["until"] = words_of.day(ended.date() + datetime.timedelta(days=line.days))
         if line.start_hours is not None:
-            words["start"] = language.time(ended + datetime.timedelta(hours=line.start_hours))
-        return language.text(line.text).format(**words)
+            words["start"] = words_of.time(ended + datetime.timedelta(hours=line.start_hours))
+        return words_of.text(line.text).format(**words)
 
     return Directions(
-        title=language.text(template.title),
-        intro=language.text(template.intro),
+        title=words_of.text(template.title),
+        intro=words_of.text(template.intro),
         directions=tuple(map(sentence, template.directions)),
         expected=tuple(map(sentence, template.expected)),
         call=tuple(map(sentence, template.call)),
     )
-
-
-def _english() -> Language:
-    from penstroke.treatment.language import language
-
-    return language("en")
 
 
 # -- templates ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,17 @@ QUESTIONS = (
 def judge(answers: Mapping[str, Any]) -> Judgement:
     """Done when the patient knows whom to call."""
     return Judgement(reasons=refusals(QUESTIONS, answers))
+
+
+def effect_problem(answers: Mapping[str, Any], treated: datetime.date) -> str:
+    """Why this side effect of a treatment on that day cannot be, in words; empty where it can."""
+    onset = datetime.date.fromisoformat(answers["onset"])
+    if onset < treated:
+        return f"onset is {onset}, before the treatment on {treated}"
+    resolved = answers["resolved"]
+    if resolved is not None and datetime.date.fromisoformat(resolved) < onset:
+        return f"resolved is {resolved}, before the onset on {onset}"
+    return ""
 
 
 def effect_questions(names: tuple[str, ...]) -> tuple[Question, ...]:
