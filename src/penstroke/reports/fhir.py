@@ -33,7 +33,7 @@ from penstroke.reports.fhir_parts import (
     property_of,
     site_of,
 )
-from penstroke.reports.plain import plain, zone_and_side
+from penstroke.reports.plain import clean, plain, zone_and_side
 
 _HTEST: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
@@ -117,7 +117,7 @@ class _Bundle:
     # -- building --------------------------------------------------------------------------------------
 
     def _id(self, kind: str, name: str) -> str:
-        return str(uuid.uuid5(_NAMESPACE, f"{self.s.treatment}/{kind}/{name}"))
+        return str(uuid.uuid5(_NAMESPACE, clean(f"{self.s.treatment}/{kind}/{name}")))
 
     def _reference(self, kind: str, name: str) -> Resource:
         return {"reference": f"urn:uuid:{self._id(kind, name)}", "type": kind}

@@ -13,7 +13,7 @@ from penstroke.cli.app import App, PenCommand, current
 from penstroke.cli.errors import UsageProblem
 from penstroke.cli.output import emit, say, show
 from penstroke.cli.store import find_treatment, open_records, store_option, witness_file
-from penstroke.errors import RecordError
+from penstroke.errors import PenError, RecordError
 
 if TYPE_CHECKING:
     from penstroke.records.entry import Entry, Head
@@ -63,7 +63,10 @@ def report_record(ctx: click.Context, record_id: str, form: str, lang: str, out:
         head=(head.number, head.digest),
         font=FONT if form == "pdf" else "sans-serif",
     )
-    made = pdf_report(report) if form == "pdf" else html_report(report).encode("utf-8")
+    try:
+        made = pdf_report(report) if form == "pdf" else html_report(report).encode("utf-8")
+    except PenError as problem:  # of what is installed, not of the record
+        raise UsageProblem(problem.message, code=problem.code, hint=problem.hint) from problem
     if out is None:
         show(made.decode("utf-8").rstrip("\n"))
     else:
