@@ -17,31 +17,34 @@ def _tests(room: str, *names: str) -> tuple[str, ...]:
 
 
 _VERDICTS = _tests("safety", "mutants_depth", "depth_verdict", "refusal_codes")
-_LINK = _tests(
-    "protocol",
-    "protocol_session",
-    "protocol_requests",
-    "protocol_stop",
-    "protocol_unasked",
-    "protocol_hostile",
-)
-_MOTION = _tests("driver", "driver_strokes", "driver_stops", "driver_gaps", "driver_pen", "driver_gate")
+_RATES = _tests("safety", "mutants_edges", "rate_verdict")
+_LINK = _tests("protocol", "mutants_links", "protocol_session", "protocol_requests", "protocol_stop")
+_LINE = _LINK + _tests("protocol", "protocol_unasked", "protocol_hostile")
+_MOTION = _tests("driver", "driver_ledger", "driver_strokes", "driver_stops", "driver_gaps")
+_HOST = _tests("driver", "driver_gate", "driver_ledger", "driver_pen", "driver_strokes", "driver_stops")
 
 SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{_SAFETY}/check.py": _VERDICTS,
     f"{_SAFETY}/clinic.py": _tests("safety", "mutants_edges", "clinic_profile", "depth_verdict"),
     f"{_SAFETY}/duty.py": _tests("safety", "duty", "mutants_edges"),
     f"{_SAFETY}/figures.py": _tests("safety", "mutants_edges", "figures_file", "mutants_depth"),
-    f"{_SAFETY}/limits.py": (*_VERDICTS, *_tests("safety", "rate_verdict", "clinic_profile")),
-    f"{_SAFETY}/rate.py": _tests("safety", "mutants_edges", "rate_verdict", "refusal_codes"),
-    f"{_SAFETY}/units.py": (*_tests("safety", "mutants_edges", "depth_text", "rate_verdict"), *_VERDICTS),
-    f"{_SAFETY}/verdict.py": (*_VERDICTS, *_tests("safety", "rate_verdict", "duty")),
+    f"{_SAFETY}/limits.py": _VERDICTS + _tests("safety", "rate_verdict", "clinic_profile"),
+    f"{_SAFETY}/rate.py": _RATES + _tests("safety", "refusal_codes"),
+    f"{_SAFETY}/units.py": _RATES + _tests("safety", "depth_text") + _VERDICTS,
+    f"{_SAFETY}/verdict.py": _VERDICTS + _tests("safety", "rate_verdict", "duty"),
     f"{_SAFETY}/zones.py": _tests("safety", "mutants_edges", "zone_table", "mutants_depth", "depth_verdict"),
-    f"{_WIRE}/device_link.py": _LINK,
+    f"{_WIRE}/device_link.py": _LINE,
+    f"{_WIRE}/fields.py": _tests("protocol", "protocol_fields", "protocol_vectors"),
+    f"{_WIRE}/frames.py": _tests("protocol", "protocol_vectors", "protocol_frames"),
+    f"{_WIRE}/host_link.py": _LINE,
     f"{_WIRE}/link.py": _LINK,
+    f"{_DRIVER}/duty.py": _tests("driver", "mutants_driver", "driver_strokes"),
+    f"{_DRIVER}/gate.py": _HOST,
+    f"{_DRIVER}/held.py": _HOST,
+    f"{_DRIVER}/line.py": _HOST + _tests("driver", "driver_gaps"),
+    f"{_DRIVER}/pen.py": _HOST + _tests("driver", "driver_gaps"),
+    f"{_DRIVER}/readiness.py": _tests("driver", "mutants_driver", "driver_pen", "driver_gate"),
     f"{_DRIVER}/strokes.py": _MOTION,
-    f"{_DRIVER}/watch.py": _tests("driver", "driver_watch", "driver_strokes"),
-    f"{_DRIVER}/duty.py": _tests("driver", "driver_strokes", "driver_pen"),
-    f"{_DRIVER}/readiness.py": _tests("driver", "driver_pen", "driver_gate", "driver_hostile"),
+    f"{_DRIVER}/watch.py": _tests("driver", "driver_watch", "mutants_driver"),
 }
 """By module: its tests, in the order in which they run."""

@@ -1,0 +1,102 @@
+"""Exact edges of a run: its figures, what it says of itself, and what it is after another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from penstroke import strokes as loop
+from penstroke.pen import Pen
+from penstroke.strokes import sample_of
+from penstroke_protocol.host_link import TelemetryReceived
+from penstroke_protocol.messages import Flag, State, Telemetry
+
+MS = 1_000_000
+
+
+@pytest.fixture
+def ready(pen: Pen) -> Pen:
+    pen.select_zone("cheek", side="left")
+    pen.set_rate(hz=110)
+    pen.set_depth(mm=0.9)
+    return pen
+
+
+def test_the_figures_of_the_loop() -> None:
+    assert (loop.BEAT_NS, loop.OVERRUN_NS, loop.EXPLAIN_NS) == (50 * MS, 200 * MS, 150 * MS)
+
+
+def test_a_reading_in_the_units_people_use() -> None:
+    flags = int(Flag.NEEDLES_OUT | Flag.MOTOR_ON)
+    told = Telemetry(7, 1, State.RUNNING, flags, 0, 50_000, 11_001, 1200, 345, 251, 90)
+    sample = sample_of(TelemetryReceived(told, 3, 5_000_000_000, 4), 2_000_000_000, 1000)
+    assert (sample.elapsed_s, sample.state, sample.depth_mm, sample.rate_hz) == (3.0, "running", 50.0, 1100.1)
+    assert (sample.strokes, sample.current_ma, sample.temperature_c) == (200, 345, 25.1)
+    assert (sample.needles_out, sample.motor_on, sample.battery_pct, sample.missed) == (True, True, 90, 4)
+
+
+def test_a_run_says_whether_it_runs(ready: Pen) -> None:
+    run = ready.needling(longest_s=10)
+    assert (run.running, run.moving_ns(), run.ended) == (False, 0, None)
+    with run as strokes:
+        next(strokes)
+        assert strokes.running is True
+    assert run.running is False
+    assert run.moving_ns() > 0
+
+
+def test_a_run_on_the_trigger_does_not_run_before_the_press(ready: Pen) -> None:
+    with ready.needling(longest_s=10, trigger=True) as strokes:
+        next(strokes)
+        assert (strokes.running, strokes.moving_ns()) == (False, 0)
+
+
+@pytest.mark.req("S-12")
+def test_a_stop_demanded_ends_one_run_and_not_the_next(ready: Pen) -> None:
+    for ended in ("stopped", "left"):
+        with ready.needling(longest_s=10) as strokes:
+            next(strokes)
+            if ended == "stopped":
+                ready.demand_stop()
+                assert list(strokes) == []
+            else:
+                assert next(strokes).state == "running"
+        assert strokes.ended == ended
+
+
+def test_pauses_of_the_trigger_are_no_needling(ready: Pen, pen_sim: Any) -> None:
+    with ready.needling(longest_s=20, trigger=True) as strokes:
+        for sample in strokes:
+            if 1.0 <= sample.elapsed_s < 1.04 or 4.0 <= sample.elapsed_s < 4.04:
+                pen_sim.inject("trigger-press")
+            if 3.0 <= sample.elapsed_s < 3.04:
+                pen_sim.inject("trigger-release")
+            if sample.elapsed_s >= 6:
+                break
+        assert strokes.moving_ns() == pytest.approx(4_000 * MS, abs=150 * MS)
+    assert strokes.moving_ns() == pytest.approx(4_000 * MS, abs=150 * MS)
+
+
+def test_a_shallower_depth_is_set_to_the_micrometre(ready: Pen, pen_sim: Any) -> None:
+    with ready.needling(longest_s=10) as strokes:
+        next(strokes)
+        strokes.shallower(mm=0.55)
+        for sample in strokes:
+            if sample.elapsed_s > 1:
+                break
+        assert ready.status().depth_um == 550
+        assert sample.depth_mm == pytest.approx(0.55, abs=0.05)
+    assert strokes.ended == "left"
+
+
+def test_on_the_trigger_the_presses_together_may_not_pass_the_longest(ready: Pen, pen_sim: Any) -> None:
+    with ready.needling(longest_s=2, trigger=True) as strokes:
+        for sample in strokes:
+            if 0.1 <= sample.elapsed_s < 0.14 or 2.1 <= sample.elapsed_s < 2.14:
+                pen_sim.inject("trigger-press")
+            if 1.6 <= sample.elapsed_s < 1.64:
+                pen_sim.inject("trigger-release")
+    assert strokes.ended == "duration"
+    assert strokes.moving_ns() == pytest.approx(2_000 * MS, abs=150 * MS)
+    assert sample.elapsed_s < 3
