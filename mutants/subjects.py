@@ -20,8 +20,12 @@ _VERDICTS = _tests("safety", "mutants_depth", "depth_verdict", "refusal_codes")
 _RATES = _tests("safety", "mutants_edges", "rate_verdict")
 _LINK = _tests("protocol", "mutants_links", "protocol_session", "protocol_requests", "protocol_stop")
 _LINE = _LINK + _tests("protocol", "protocol_unasked", "protocol_hostile")
-_MOTION = _tests("driver", "driver_ledger", "driver_strokes", "driver_stops", "driver_gaps")
-_HOST = _tests("driver", "driver_gate", "driver_ledger", "driver_pen", "driver_strokes", "driver_stops")
+_MOTION = _tests(
+    "driver", "mutants_strokes", "driver_ledger", "driver_strokes", "driver_stops", "driver_gaps"
+)
+_HOST = _tests(
+    "driver", "mutants_driver", "driver_gate", "driver_ledger", "driver_pen", "driver_strokes", "driver_stops"
+)
 
 SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{_SAFETY}/check.py": _VERDICTS,
@@ -34,8 +38,8 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{_SAFETY}/verdict.py": _VERDICTS + _tests("safety", "rate_verdict", "duty"),
     f"{_SAFETY}/zones.py": _tests("safety", "mutants_edges", "zone_table", "mutants_depth", "depth_verdict"),
     f"{_WIRE}/device_link.py": _LINE,
-    f"{_WIRE}/fields.py": _tests("protocol", "protocol_fields", "protocol_vectors"),
-    f"{_WIRE}/frames.py": _tests("protocol", "protocol_vectors", "protocol_frames"),
+    f"{_WIRE}/fields.py": _tests("protocol", "mutants_frames", "protocol_vectors", "protocol_fields"),
+    f"{_WIRE}/frames.py": _tests("protocol", "mutants_frames", "protocol_vectors", "protocol_frames"),
     f"{_WIRE}/host_link.py": _LINE,
     f"{_WIRE}/link.py": _LINK,
     f"{_DRIVER}/duty.py": _tests("driver", "mutants_driver", "driver_strokes"),

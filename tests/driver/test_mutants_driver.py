@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from penstroke.data import figures
+from penstroke.data import figures, zone_named
 from penstroke.duty import Duty
-from penstroke.errors import VersionMismatch
+from penstroke.errors import DeviceFault, VersionMismatch
+from penstroke.gate import Gate, GateClosed
+from penstroke.held import Held, agree, still_verified
 from penstroke.readiness import cartridge_reasons, deeper_while_running, why_read_only
-from penstroke.safety import AllowedRun, Refusal
+from penstroke.safety import NO_CLINIC, AllowedRun, PenLimits, Refusal, Zone
 from penstroke.status import Cartridge
 from penstroke.watch import Watch
 from penstroke_protocol import messages as m
-from penstroke_protocol.messages import HelloAnswer, Role, State, Telemetry
+from penstroke_protocol.messages import Flag, HelloAnswer, Role, Settings, State, Status, Telemetry
 from penstroke_protocol.zone_table import ZONE_DIGEST
 
 S = 1_000_000_000
@@ -122,3 +124,101 @@ def test_a_cartridge_without_a_date_has_expired() -> None:
     assert cartridge_reasons(cartridge, 5, today) == []
     (reason,) = cartridge_reasons(replace(cartridge, expiry="some day"), 5, today)
     assert reason.message == "the cartridge tells no date of expiry"
+
+
+# -- gate ---------------------------------------------------------------------------------------------------
+
+
+def passes(gate: Gate, request: object) -> bool:
+    try:
+        gate.judge(request)
+    except GateClosed:
+        return False
+    return True
+
+
+@pytest.mark.req("S-01", "S-24")
+@pytest.mark.parametrize("left", [False, True])
+def test_without_a_zone_the_ceiling_is_zero(left: bool) -> None:
+    gate = Gate()
+    if left:
+        gate.permit_zone(cheek(), "left", ceiling_um=1000)
+        gate.forbid_zone()
+    assert not passes(gate, gate.permit_depth(1, limit_um=10, tolerance_um=0))
+    assert not passes(gate, gate.permit_ceiling(1))
+    assert passes(gate, gate.permit_ceiling(0))
+
+
+@pytest.mark.req("S-01")
+def test_a_zone_that_the_wire_does_not_know_has_no_depth() -> None:
+    gate = Gate()
+    assert not passes(gate, gate.permit_zone(replace(cheek(), id=99), "left", ceiling_um=1))
+    assert passes(gate, gate.permit_zone(replace(cheek(), id=99), "left", ceiling_um=0))
+
+
+@pytest.mark.req("S-01")
+def test_the_tighter_of_both_tables_counts() -> None:
+    gate = Gate()
+    assert passes(gate, gate.permit_zone(replace(cheek(), hard_ceiling_um=400), "left", ceiling_um=400))
+    assert not passes(gate, gate.permit_zone(replace(cheek(), hard_ceiling_um=400), "left", ceiling_um=401))
+    assert passes(gate, gate.permit_zone(replace(cheek(), hard_ceiling_um=2000), "left", ceiling_um=1500))
+    assert not passes(gate, gate.permit_zone(replace(cheek(), hard_ceiling_um=2000), "left", ceiling_um=1501))
+
+
+@pytest.mark.req("S-01")
+@pytest.mark.parametrize(("depth_um", "limit_um"), [(950, 1000), (450, 500), (1, 51)])
+def test_a_depth_with_its_tolerance_may_touch_the_tightest_limit(depth_um: int, limit_um: int) -> None:
+    gate = Gate()
+    gate.permit_zone(cheek(), "left", ceiling_um=1000)
+    assert passes(gate, gate.permit_depth(depth_um, limit_um=limit_um, tolerance_um=50))
+    assert not passes(gate, gate.permit_depth(depth_um + 1, limit_um=limit_um, tolerance_um=50))
+    assert not passes(gate, gate.permit_depth(0, limit_um=limit_um, tolerance_um=50))
+
+
+def cheek() -> Zone:
+    zone = zone_named("cheek")
+    assert zone is not None
+    return zone
+
+
+# -- what is held -------------------------------------------------------------------------------------------
+
+FLAGS = int(Flag.ZONE_SET | Flag.DEPTH_SET | Flag.RATE_SET)
+BELIEVED = Settings(8, 1, 1000, 900, 1100, FLAGS)
+
+
+def status(**changes: int) -> Status:
+    told = Status(0, 7, State.IDLE, FLAGS, 0, 8, 1, 1000, 1000, 900, 1100, 0, 0, 0, 0, 0, 100, 0)
+    return replace(told, **changes)
+
+
+@pytest.mark.req("S-04")
+@pytest.mark.parametrize("off", [-1, 1])
+def test_after_a_lost_answer_only_what_the_pen_still_holds_is_believed(off: int) -> None:
+    def believed(**changes: int) -> int:
+        return still_verified(status(**changes), BELIEVED).flags
+
+    assert believed() == FLAGS
+    assert believed(depth_um=900 + off) == FLAGS & ~Flag.DEPTH_SET
+    assert believed(rate_dhz=1100 + off) == FLAGS & ~Flag.RATE_SET
+    assert believed(zone=8 + off) == believed(side=1 + off) == 0
+    assert believed(flags=FLAGS & ~Flag.RATE_SET) == FLAGS & ~Flag.RATE_SET
+
+
+@pytest.mark.req("S-04")
+def test_a_pen_may_hold_the_ceiling_it_was_given_and_no_more() -> None:
+    held = Held(PenLimits(0, 2500, 50, 50, 250, 1500, 10), clinic=NO_CLINIC, screening=None, gate=Gate())
+    held.hold_told(0)
+    for held_um in (1, 500):
+        with pytest.raises(DeviceFault, match=f"{held_um} instead of 0"):
+            held.hold_told(held_um)
+    held.ceiling_um = 500
+    held.hold_told(500)
+    assert held.constraints.held_um == 500
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_another_reading_back_is_a_disagreement_either_way(off: int) -> None:
+    agree("depth", 900, 900)
+    with pytest.raises(DeviceFault, match="another depth"):
+        agree("depth", 900 + off, 900)
