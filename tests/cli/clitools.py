@@ -14,6 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from penstroke.records.entry import Entry
+from penstroke.records.store import open_store
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 _SERVE = "import sys; from penstroke_sim.cli import main; sys.exit(main())"
 VIRTUAL = "sim://pen?clock=virtual&seed=1"
 PATIENCE_S = 20.0
@@ -22,6 +28,67 @@ PATIENCE_S = 20.0
 CHEEK = {"zone": "cheek", "side": "left", "area_cm2": 1.6, "depth_mm": 0.9, "rate_hz": 110, "passes": 2}
 FOREHEAD = {"zone": "forehead", "area_cm2": 1.6, "depth_mm": 0.4, "rate_hz": 110, "passes": 1}
 """Zones of one second a pass."""
+
+PATIENT, OPERATOR, CLINICIAN = "P-17", "Ben Example", "Dr. Ada Example"
+ROSTER = EXAMPLES / "roster.toml"
+SKIPPED = {"skip": {"reason": "not in this test", "by": CLINICIAN}}
+
+
+class Clinic:
+    """Who works there, what is answered, and the store in which it is written down."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = folder / "records.sqlite"
+
+    def answers(self, **steps: dict[str, Any] | None) -> Path:
+        """A file that answers every step well, but for these; None for a step or a key leaves it out.
+
+        Nothing is numbed and no solution applied, unless it is said how.
+        """
+        content: dict[str, Any] = yaml.safe_load((EXAMPLES / "demo_answers.yaml").read_text())
+        content["needling"] = {"start": True, "endpoint": "erythema", "sharps": True, "skin_wiped": True}
+        content |= {"numbing": SKIPPED, "mesotherapy": SKIPPED}
+        for name, changes in steps.items():
+            step = name.replace("_", "-")
+            if changes is None:
+                del content[step]
+                continue
+            kept = {} if "skip" in changes or "skip" in content[step] else content[step]
+            content[step] = {key: one for key, one in {**kept, **changes}.items() if one is not None}
+        file = self.folder / f"answers-{len(list(self.folder.glob('answers-*')))}.json"
+        file.write_text(json.dumps(content, default=str))
+        return file
+
+    def flags(self, answers: Path | None = None, **other: object) -> list[object]:
+        """Options of `treat`, with these in the place of the usual ones; None leaves one out."""
+        named = {"patient": PATIENT, "operator": OPERATOR, "roster": ROSTER, "store": self.store}
+        given = {**named, "answers": answers, **other}
+        return [word for name, value in given.items() if value is not None for word in (f"--{name}", value)]
+
+    def entries(self, *kinds: str, treatment: str | None = None) -> list[Entry]:
+        """What is on record, of these kinds where any are named."""
+        with open_store(self.store, readonly=True) as store:
+            return list(store.entries(treatment, kinds=kinds or None))
+
+    def bodies(self, kind: str) -> list[dict[str, Any]]:
+        """What the entries of one kind say."""
+        return [entry.body for entry in self.entries(kind)]
+
+    def commands(self) -> list[str]:
+        """The commands on record."""
+        return [body["command"] for body in self.bodies("command")]
+
+    def treatments(self) -> list[str]:
+        """The ids of what is on record."""
+        with open_store(self.store, readonly=True) as store:
+            return store.treatment_ids()
+
+    def make_sure_it_is_whole(self) -> None:
+        """The chain verifies, from the first entry to the last."""
+        with open_store(self.store, readonly=True) as store:
+            verification = store.verify()
+        assert verification.whole, verification.findings
 
 
 @dataclass

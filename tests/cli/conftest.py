@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from clitools import VIRTUAL, Process, Result, Server
+from clitools import VIRTUAL, Clinic, Process, Result, Server
 
 from penstroke.cli.main import main
 
@@ -55,6 +55,67 @@ def plan_file(tmp_path: Path) -> Callable[..., Path]:
         return file
 
     return make
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Clinic:
+    """A clinic with people, good answers and an empty store."""
+    return Clinic(tmp_path)
+
+
+@pytest.fixture
+def treat(cli: Callable[..., Result], clinic: Clinic) -> Callable[..., Result]:
+    """Calls `treat` on a simulated pen on virtual time, answered from a file: well, unless one is given."""
+
+    def call(plan: Path, *more: object, port: str = VIRTUAL, **flags: Any) -> Result:
+        if "answers" not in flags:
+            flags["answers"] = clinic.answers()
+        return cli("--port", port, "treat", plan, *clinic.flags(**flags), *more)
+
+    return call
+
+
+@pytest.fixture
+def pens(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The simulated pens on virtual time that were opened in this process, for a look at their journals."""
+    from penstroke_sim import inprocess
+
+    opened: list[Any] = []
+
+    class Seen(inprocess.VirtualPort):
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **named)
+            opened.append(self)
+
+    monkeypatch.setattr(inprocess, "VirtualPort", Seen)
+    return opened
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[str]], list[str]]:
+    """A person at a terminal who answers the prompts with these words; the questions they were asked."""
+
+    def prepare(given: Sequence[str]) -> list[str]:
+        from penstroke.cli import asking, treating
+
+        left, asked = list(given), []
+
+        def ask(question: str, allowed: Sequence[str], *, meanwhile: Callable[[], None], flag: str) -> str:
+            answer = ask_text(question, meanwhile=meanwhile, flag=flag)
+            assert answer in allowed, f"{answer} is no answer to {question}"
+            return answer
+
+        def ask_text(question: str, *, meanwhile: Callable[[], None], flag: str) -> str:
+            asked.append(question)
+            meanwhile()
+            return left.pop(0)
+
+        for module in (asking, treating):
+            monkeypatch.setattr(module, "ask", ask)
+            monkeypatch.setattr(module, "ask_text", ask_text)
+        return asked
+
+    return prepare
 
 
 @pytest.fixture

@@ -47,6 +47,8 @@ class Treating:
     pen: Pen
     answers: Answers | None
     yes: bool
+    cartridge_id: int | None = None
+    """The cartridge that was checked before use, or fitted since."""
     _asker: Asker = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +77,8 @@ class Treating:
         filled = self._asker.step(step, session, self.visit.now)
         if isinstance(filled, Filled):
             measured = self._measured() if step is Step.PRE_USE else None
+            if measured is not None:
+                self.cartridge_id = measured.cartridge.id
             outcome = session.submit(step, filled.answers, self.visit.now(), measured=measured)
         else:
             outcome = session.skip(step, reason=filled.reason, by=filled.by, now=self.visit.now())
@@ -124,7 +128,7 @@ class Treating:
             if answer == "quit":
                 return None
         live = LiveLine(self.app.mark)
-        steps = air_run(self.pen, self.visit.session)
+        steps = air_run(self.pen, self.visit.session, self.visit)
         with closing(steps):
             while True:
                 self.app.interrupts.check()
@@ -158,7 +162,7 @@ class Treating:
             )
             say("b says that it bleeds without stopping, and e ends the zone.")
         self._clear_faults()
-        needling = Needling(self.pen, plan, self.visit, self)
+        needling = Needling(self.pen, plan, self.visit, self, self.cartridge_id)
         live = LiveLine(self.app.mark)
         try:
             # Closed by hand: what a generator raises while it is thrown away unclosed, nobody hears.
@@ -225,6 +229,7 @@ class Treating:
     def other_cartridge(self, cartridge: Cartridge) -> str:
         """Ask why another cartridge is in the pen."""
         say(f"another cartridge is in the pen: lot {cartridge.lot}, to be used by {cartridge.expiry}")
-        while not (why := ask_text("Why was it changed?", meanwhile=self.meanwhile, flag=_FLAG)):
+        flag = "a change of cartridge needs a person's reason: answer at a terminal"
+        while not (why := ask_text("Why was it changed?", meanwhile=self.meanwhile, flag=flag)):
             say("  a change of cartridge is on record with its reason")
         return why

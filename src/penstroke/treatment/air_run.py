@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 
 from penstroke.data import figures
+from penstroke.errors import RecordError, Stopped
 from penstroke.pen import Pen
 from penstroke.status import Sample
+from penstroke.strokes import Strokes
+from penstroke.treatment.run import Account, measured
 from penstroke.treatment.session import Session
 from penstroke.treatment.steps.pre_use import AirRun, PreUse, air_run_wish
 
 
-def air_run(pen: Pen, session: Session) -> Generator[Sample, None, AirRun]:
-    """Run the pen in the air; each reading is handed on, and iterating it keeps the needles moving.
+def air_run(pen: Pen, session: Session, account: Account) -> Generator[Sample, None, AirRun]:
+    """Run the pen in the air; each reading is written down and handed on, and iterating it keeps the needles
+    moving.
 
-    Gives what was measured after the motor's ramp. Raises what the pen raises, and leaves it stopped and
-    retracted however it is left.
+    Gives what was measured after the motor's ramp. Raises what the pen raises, and `Stopped` where a stop was
+    asked for from elsewhere; leaves the pen stopped and retracted however it is left.
     """
     depth_mm, rate_hz, seconds = air_run_wish(session)
     zone = next(
@@ -28,11 +33,24 @@ def air_run(pen: Pen, session: Session) -> Generator[Sample, None, AirRun]:
     pen.set_depth(mm=depth_mm)
     held = pen.status()
     readings: list[Sample] = []
-    with pen.needling(longest_s=seconds) as strokes:
-        for sample in strokes:
-            if sample.elapsed_s * 1000 >= figures().rate_ramp_ms:
-                readings.append(sample)
-            yield sample
+    strokes = pen.needling(longest_s=seconds)
+    count = 0
+    try:
+        with strokes:
+            for sample in strokes:
+                count = sample.strokes
+                account.device_time(sample.device_ms)
+                account.tell("sample", **measured(sample))
+                if sample.elapsed_s * 1000 >= figures().rate_ramp_ms:
+                    readings.append(sample)
+                yield sample
+    except BaseException:
+        with suppress(RecordError):
+            _ended(account, strokes, count)
+        raise
+    _ended(account, strokes, count)
+    if strokes.ended != "duration":
+        raise Stopped("a stop was asked for from elsewhere; the needles are stopped and retracted")
     depths = [sample.depth_mm for sample in readings] or [0.0]
     rates = [sample.rate_hz for sample in readings] or [0.0]
     return AirRun(
@@ -44,6 +62,11 @@ def air_run(pen: Pen, session: Session) -> Generator[Sample, None, AirRun]:
         rate_min_hz=min(rates),
         rate_max_hz=max(rates),
     )
+
+
+def _ended(account: Account, strokes: Strokes, count: int) -> None:
+    moved_s = round(strokes.moving_ns() / 1e9, 3)
+    account.tell("run-ended", ended=strokes.ended, elapsed_s=moved_s, zone_strokes=count)
 
 
 def pre_use(pen: Pen, air: AirRun | None) -> PreUse:

@@ -184,10 +184,11 @@ class Needling:
     plan: TreatmentPlan
     account: Account
     people: People
+    cartridge_id: int | None = None
+    """The cartridge that was checked before use, or fitted since; None where that is not known."""
     results: list[ZoneResult] = field(init=False)
     _planned_s: list[float] = field(init=False)
     _needles: int = field(init=False, default=0)
-    _cartridge_id: int | None = field(init=False, default=None)
     _depth_um: int = field(init=False, default=0)
     """The depth that the needles are told now."""
     _most_um: int | None = field(init=False, default=None)
@@ -279,6 +280,7 @@ class Needling:
             begins = self._set(ahead, one, before)
             before = one
             yield from self._rest(ahead.pass_s)
+            self._cartridge_now()
             yield begins
             yield from self._pass(begins, result)
             result.passes_done += 1
@@ -286,10 +288,12 @@ class Needling:
         result.state = "done"
 
     def _cartridge_now(self) -> None:
-        """Which cartridge it is, written down when it is another one than in the zone before."""
+        """Which cartridge it is, written down with a reason when it is another one than before."""
         cartridge = self.pen.cartridge()
+        if not cartridge.present:
+            return  # the pen refuses the press, and says why
         self._needles = cartridge.needle_count
-        if self._cartridge_id not in (None, cartridge.id):
+        if self.cartridge_id not in (None, cartridge.id):
             self.account.tell(
                 "cartridge",
                 id=f"{cartridge.id:016x}",
@@ -300,7 +304,7 @@ class Needling:
                 change=True,
                 reason=self.people.other_cartridge(cartridge),
             )
-        self._cartridge_id = cartridge.id
+        self.cartridge_id = cartridge.id
 
     def _within_zone_time(self, ahead: ZoneAhead) -> None:
         """What was given in this zone is counted over restarts, and what is not known as given."""

@@ -8,7 +8,7 @@ disk (the visit is the pen's ledger, through `RecordLedger`).
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from penstroke.errors import PenError
@@ -17,10 +17,25 @@ from penstroke.treatment.dose import Dose
 from penstroke.treatment.ledger import RecordLedger
 from penstroke.treatment.moment import Moment
 from penstroke.treatment.session import Outcome, Session
+from penstroke.treatment.session_values import EntryLike
+from penstroke.treatment.table import State, Step
 
 
 def _local_now() -> datetime.datetime:
     return datetime.datetime.now().astimezone()
+
+
+def cartridge_in_use(entries: Iterable[EntryLike]) -> int | None:
+    """The cartridge that these entries of one treatment end with: the one that was checked before use, or the
+    one that was fitted since; None before either."""
+    found: str | None = None
+    for entry in entries:
+        body = entry.body
+        if entry.kind == "cartridge":
+            found = body["id"]
+        elif entry.kind == "step" and (body["step"], body["state"]) == (Step.PRE_USE, State.DONE):
+            found = body["measured"]["cartridge"]["id"]
+    return None if found is None else int(found, 16)
 
 
 class Visit:

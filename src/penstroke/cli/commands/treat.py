@@ -7,7 +7,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstroke.pen import Pen
     from penstroke.records.recorder import Recorder
     from penstroke.records.store import Store
+    from penstroke.records.views import TreatmentRow
     from penstroke.treatment.answers import Answers
     from penstroke.treatment.plan import TreatmentPlan
     from penstroke.treatment.session import Session
@@ -77,6 +78,18 @@ def command(
     return opened.treat(resume, yes=yes)
 
 
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """A treatment as the record has it when this program takes it up."""
+
+    name: str
+    token: int
+    session: Session
+    resumed: bool
+    cartridge_id: int | None = None
+    """The cartridge in use, as far as it is on record."""
+
+
 @dataclass(slots=True)
 class _Opened:
     """What the call names, read: nothing has been touched yet."""
@@ -112,15 +125,18 @@ class _Opened:
         if violations:
             raise refusal(violations)
         with store_of(self.app) as store:
-            name, token, session, begun = self._session(store, resume)
-            operator = session.operator
+            course = self._begun(store) if resume is None else self._taken_up(store, resume)
+            name, operator = course.name, course.session.operator
             with recorder_of(self.app, store, treatment=name, operator=operator) as recorder:
-                visit = Visit(session, recorder)
-                if begun:
-                    self._write_opened(recorder, token)
-                if not self.app.json:
+                visit = Visit(course.session, recorder)
+                if not course.resumed:
+                    self._write_opened(recorder, course.token)
+                if self.app.json:
+                    told = {"id": name, "store": store.where, "resumed": course.resumed}
+                    self.app.emit({"event": "treatment", **told})
+                else:
                     say(f"treatment {name}")
-                finished = self._run(visit, token, resumed=not begun, yes=yes)
+                finished = self._run(visit, course, yes=yes)
         if not self.app.json:
             show(f"record: {name} in {store.where}; `penstroke records report {name}` prints it")
         if not finished:
@@ -129,21 +145,25 @@ class _Opened:
 
     # -- beginning and going on ------------------------------------------------------------------------
 
-    def _session(self, store: Store, resume: str | None) -> tuple[str, int, Session, bool]:
+    def _begun(self, store: Store) -> _Course:
         from penstroke.records.entry import treatment_id
-        from penstroke.records.views import TreatmentRow
         from penstroke.treatment.session import Session
 
-        if resume is None:
-            token = secrets.randbits(63) + 1
-            session = Session.begin(
-                self.plan,
-                patient=self.patient,
-                operator=str(self.app.config["operator"]),
-                background=self._background(store, None),
-            )
-            return treatment_id(datetime.datetime.now(datetime.UTC), token), token, session, True
-        row: TreatmentRow = self._row_to_resume(store, resume)
+        token = secrets.randbits(63) + 1
+        session = Session.begin(
+            self.plan,
+            patient=self.patient,
+            operator=str(self.app.config["operator"]),
+            background=self._background(store, None),
+        )
+        name = treatment_id(datetime.datetime.now(datetime.UTC), token)
+        return _Course(name, token, session, resumed=False)
+
+    def _taken_up(self, store: Store, resume: str) -> _Course:
+        from penstroke.treatment.session import Session
+        from penstroke.treatment.visit import cartridge_in_use
+
+        row = self._row_to_resume(store, resume)
         entries = list(store.entries(row.id))
         opened = next(entry for entry in entries if entry.kind == "opened")
         if opened.body["plan"] != self.plan.model_dump(mode="json"):
@@ -152,10 +172,15 @@ class _Opened:
                 code="plan-other",
                 hint="resume with the plan it was begun with: a plan under way does not change",
             )
-        session = Session.replay(entries, self._background(store, row.id))
-        return row.id, int(str(opened.body["token"]), 16), session, False
+        return _Course(
+            row.id,
+            int(str(opened.body["token"]), 16),
+            Session.replay(entries, self._background(store, row.id)),
+            resumed=True,
+            cartridge_id=cartridge_in_use(entries),
+        )
 
-    def _row_to_resume(self, store: Store, resume: str) -> Any:
+    def _row_to_resume(self, store: Store, resume: str) -> TreatmentRow:
         from penstroke.records.past import left_open
 
         rows = left_open(store, self.patient)
@@ -210,10 +235,10 @@ class _Opened:
 
     # -- the visit -------------------------------------------------------------------------------------
 
-    def _run(self, visit: Visit, token: int, *, resumed: bool, yes: bool) -> bool:
+    def _run(self, visit: Visit, course: _Course, *, yes: bool) -> bool:
         """The visit to its end, and its last entry; whether it was finished."""
         try:
-            finished = self._with_pen(visit, token, resumed=resumed, yes=yes)
+            finished = self._with_pen(visit, course, yes=yes)
         except PenError as error:
             ours = bool(self.app.interrupts.why) and isinstance(error, BY_OUR_OWN_STOP)
             self._close(visit, "interrupted" if ours else "error", error, error.code)
@@ -239,19 +264,19 @@ class _Opened:
             with suppress(Interrupted):
                 say(f"treatment {visit.recorder.treatment}: --resume goes on with it")
 
-    def _with_pen(self, visit: Visit, token: int, *, resumed: bool, yes: bool) -> bool:
+    def _with_pen(self, visit: Visit, course: _Course, *, yes: bool) -> bool:
         from penstroke.cli.records_of import bind, pen_facts
         from penstroke.cli.treating import Treating
         from penstroke.treatment.table import Step
 
-        if resumed:
+        if course.resumed:
             visit.settle(visit.session.resume(visit.now()))
             say(f"going on at {visit.session.at}" if visit.session.at else "every step is done")
-        with open_pen(self.app, treatment=token, unscreened=True, ledger=visit.ledger) as pen:
+        with open_pen(self.app, treatment=course.token, unscreened=True, ledger=visit.ledger) as pen:
             bind(visit.recorder, pen)
             visit.tell("pen", **pen_facts(pen, self.app.clinic().name))
             self._check(visit, pen)
-            treating = Treating(self.app, visit, pen, self.answers, yes=yes)
+            treating = Treating(self.app, visit, pen, self.answers, yes, course.cartridge_id)
             while (step := treating.next_step()) is not None:
                 if step is Step.SCREENING:
                     self._check(visit, pen)

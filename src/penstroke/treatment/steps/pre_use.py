@@ -106,6 +106,7 @@ def judge(session: Session, answers: Mapping[str, Any], found: PreUse, today: da
     # A 64-bit number is no number for every reader of JSON; as in the record's `opened`.
     measured["treatment"] = f"{found.treatment:016x}"
     measured["cartridge"]["treatment"] = f"{found.cartridge.treatment:016x}"
+    measured["cartridge"]["id"] = f"{found.cartridge.id:016x}"
     measured["faults"] = list(found.faults)
     if found.air is not None:
         # What is no number has no place in a record, and is told in the reasons.
