@@ -45,6 +45,7 @@ lint: $(READY) ## formatting, lint, types, layers, and whether the generated fil
 	$(BIN)/python firmware_protocol/generate.py --check
 	$(BIN)/python scripts/safety_page.py --check
 	$(BIN)/python scripts/translations.py --check
+	$(BIN)/python scripts/procedure_page.py --check
 
 format: $(READY) ## formats the code
 	$(BIN)/ruff format .
@@ -54,9 +55,11 @@ generate: $(READY) ## all that is written by programs: tables, C headers, vector
 	$(BIN)/python firmware_protocol/generate.py
 	$(BIN)/python scripts/safety_page.py
 	$(BIN)/python scripts/translations.py
+	$(BIN)/python scripts/procedure_page.py
 
-picture: $(READY) ## docs/images/treat.svg, drawn from a real run
+picture: $(READY) ## the pictures in docs/images, drawn from real runs and reports
 	$(BIN)/python scripts/terminal_picture.py docs/images/treat.svg
+	$(BIN)/python scripts/report_picture.py docs/images
 
 # Without the references (no package index, no wheel for this machine) the rest is measured all the same.
 BENCH_READY := .venv/.bench-ready
@@ -75,7 +78,7 @@ bench-small: $(BENCH_READY) ## the benchmarks in a size that only shows that the
 CAMPAIGN_SEED ?= 1
 CAMPAIGN ?=
 campaign: $(READY) ## docs/safety/campaign.md: the safety campaign with its full numbers
-	$(BIN)/python -m campaign --size full --seed $(CAMPAIGN_SEED) --report docs/safety/campaign.md $(CAMPAIGN)
+	$(BIN)/python -m campaign --size full --seed $(CAMPAIGN_SEED) --keep build/campaign --report docs/safety/campaign.md $(CAMPAIGN)
 
 models: ## Spin over the models of the wire, and over the bugs planted in them
 	$(PYTHON) models/verify.py

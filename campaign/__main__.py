@@ -1,5 +1,8 @@
 """`python -m campaign [PART …] [--seed N] [--size full|check|small] [--report FILE]`: the safety campaign.
 
+With `--keep FOLDER` each part's result stays there, and `--report` makes its page of all that are kept, those
+of earlier calls too: a part that needs a quiet machine can have its own hour.
+
 `--hours` and `--real-hours` make the soak last as long as one likes: `python -m campaign soak --hours 72
 --real-hours 8`.
 
@@ -15,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 
 from campaign.orders import SIZES, Order, Section
-from campaign.page import page
+from campaign.page import Result, page
 
 PARTS = (
     "deadlines_virtual",
@@ -61,6 +64,7 @@ def main(args: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same runs (default 1)")
     parser.add_argument("--size", choices=SIZES, default="check")
     parser.add_argument("--report", type=Path, help="write the report to this file")
+    parser.add_argument("--keep", type=Path, help="folder of the parts' results, kept and put together")
     parser.add_argument("--hours", type=_hours, help="of the soak in virtual time")
     parser.add_argument("--real-hours", type=_hours, help="of each of the soak's runs in real time")
     given = parser.parse_args(args)
@@ -72,7 +76,7 @@ def main(args: list[str]) -> int:
     if not __debug__:
         parser.error("some parts judge by assertions of the tests: run it without -O")
     order = Order(given.size, given.seed, hours=given.hours, real_hours=given.real_hours)
-    sections: list[tuple[str, float, Section]] = []
+    results: list[Result] = []
     failed = False
     for part in given.parts or PARTS:
         begun = time.monotonic()
@@ -82,12 +86,17 @@ def main(args: list[str]) -> int:
         except LookupError as blind:
             found = [Section(part, "", ("self-check",), failed=1, failures=[str(blind)])]
         took_s = time.monotonic() - begun
+        result = Result.of(part, order, took_s, found)
+        results.append(result)
+        if given.keep is not None:
+            result.keep(given.keep)
         for section in found:
             failed = failed or section.failed > 0
-            sections.append((part, took_s, section))
             print(f"  {section.title}: {section.ran:,} run, {section.failed:,} failed", file=sys.stderr)
         print(f"  {took_s:.1f} s", file=sys.stderr, flush=True)
-    text = page(sections, order)
+    if given.keep is not None:
+        results = Result.kept(given.keep, PARTS)
+    text = page(results)
     print(text, end="")
     if given.report is not None:
         given.report.write_text(text, encoding="utf-8")

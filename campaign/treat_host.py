@@ -29,8 +29,8 @@ def run(seconds: float, careless: bool, arguments: list[str]) -> int:
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(Store, "append", late))
         if careless:
-            stack.enter_context(mock.patch.object(Recorder, "make_durable", lambda *_: None))
-            stack.enter_context(mock.patch.object(Recorder, "durable", lambda *_: True))
+            stack.enter_context(mock.patch.object(Recorder, "make_durable", return_value=None))
+            stack.enter_context(mock.patch.object(Recorder, "durable", return_value=True))
         return main(arguments)
 
 

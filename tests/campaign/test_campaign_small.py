@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from campaign.__main__ import PARTS, main, run_part
 from campaign.orders import Order, Section
+from campaign.page import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -119,11 +120,20 @@ def test_every_part_is_tried_here() -> None:
 def test_one_part_runs_again_by_its_name_and_seed(tmp_path: Path) -> None:
     report = tmp_path / "page.md"
     command = [sys.executable, "-m", "campaign", PARTS[0], "--seed", "7", "--size", "small"]
-    done = subprocess.run([*command, "--report", str(report)], cwd=ROOT, capture_output=True, text=True)
+    kept = tmp_path / "kept"
+    Result(
+        "wall_clock", "check", 9, "2026-11-23 12:00", "abc", 0.5, 1.0, (Section("Kept", "", ("a",)),)
+    ).keep(kept)
+    keeping = ["--report", str(report), "--keep", str(kept)]
+    done = subprocess.run([*command, *keeping], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     text = report.read_text(encoding="utf-8")
     assert text == done.stdout
-    assert "seed 7" in text
+    assert f"| {PARTS[0]} | small | 7 |" in text
+    assert "| wall_clock | check | 9 | 2026-11-23 12:00 | abc | 0.50 | 1 |" in text, (
+        "kept from an earlier call"
+    )
+    assert "## Kept" in text
     assert re.search(r"- [1-9][\d,]* runs, 0 failed", text)
 
 
