@@ -150,10 +150,17 @@ def test_without_a_zone_the_ceiling_is_zero(left: bool) -> None:
 
 
 @pytest.mark.req("S-01")
-def test_a_zone_that_the_wire_does_not_know_has_no_depth() -> None:
+@pytest.mark.parametrize("number", [0, 99])
+def test_a_zone_that_the_wire_does_not_know_has_no_depth(number: int) -> None:
     gate = Gate()
-    assert not passes(gate, gate.permit_zone(replace(cheek(), id=99), "left", ceiling_um=1))
-    assert passes(gate, gate.permit_zone(replace(cheek(), id=99), "left", ceiling_um=0))
+    assert not passes(gate, gate.permit_zone(replace(cheek(), id=number), "left", ceiling_um=1))
+    assert passes(gate, gate.permit_zone(replace(cheek(), id=number), "left", ceiling_um=0))
+
+
+def test_a_ceiling_may_be_lowered_to_less() -> None:
+    gate = Gate()
+    gate.permit_zone(cheek(), "left", ceiling_um=1000)
+    assert passes(gate, gate.permit_ceiling(999))
 
 
 @pytest.mark.req("S-01")

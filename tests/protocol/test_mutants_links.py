@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import is_dataclass, replace
 from importlib import import_module
+from typing import get_args
 
 import pytest
 from linkpair import DIGEST, LinkPair, MakePair
 
 from penstroke_protocol import messages as m
+from penstroke_protocol.device_link import EVENT_QUEUE, EVENT_REPEAT_NS, MEMORY, DeviceLinkEvent
 from penstroke_protocol.fields import pack
 from penstroke_protocol.frames import Frame, Receiver, decode_message
+from penstroke_protocol.host_link import HELLO_RETRY_MS, NONCE_AGE_NS, RETRY_MS, STOP_RETRY_MS, HostEvent
 from penstroke_protocol.link import MS, Link
 
 HELLO = m.Hello(m.MAJOR, m.MINOR, m.MOTION_HASH, 0x77, DIGEST, m.Role.CONTROLLER)
@@ -43,6 +46,15 @@ def test_messages_and_events_have_slots_and_never_change() -> None:
             frozen = value.__dataclass_params__.frozen  # type: ignore[attr-defined]
             # Readings come a hundred times a second, and freezing costs.
             assert frozen is not (value.__name__ in WRITTEN_TO), value
+    for event in (*get_args(HostEvent), *get_args(DeviceLinkEvent)):
+        assert is_dataclass(event), event
+
+
+def test_the_figures_of_both_ends() -> None:
+    assert (NONCE_AGE_NS, EVENT_REPEAT_NS) == (300_000_000, 100_000_000)
+    assert RETRY_MS == (30, 30, 40, 60, 100, 160, 260)
+    assert (HELLO_RETRY_MS, STOP_RETRY_MS) == ((100,) * 30, (20,) * 50)
+    assert (MEMORY, EVENT_QUEUE) == (4, 8)
 
 
 @pytest.mark.parametrize("lacks", ["next_timer", "handle_timer", "_frame"])
@@ -60,6 +72,10 @@ def test_a_link_does_what_each_end_must_do_itself(lacks: str) -> None:
 def test_whole_frames_are_counted(pair: LinkPair) -> None:
     before = pair.device.frames_received
     ask_status(pair, 100)
+    assert pair.device.frames_received == before + 1
+    assert pair.device.damage == {}
+    pair.send_raw(b"\0junk\0")
+    assert pair.device.damage.total() == 1
     assert pair.device.frames_received == before + 1
 
 
