@@ -103,6 +103,13 @@ def test_an_act_tells_all_it_says(entries: list[Entry]) -> None:
     }
 
 
+def test_a_run_in_the_air_has_its_depth_and_no_zone() -> None:
+    chain = Chain(simulated=True, operator="A")
+    chain.add("command", command="run", zone="chin", side=None, depth_mm=0.8, rate_hz=110.0, for_s=3.0)
+    (row,) = rows(chain.entries)
+    assert (row["zone"], row["pass"], row["set_depth_mm"], row["set_rate_hz"]) == ("", "", "0.8", "110.0")
+
+
 def test_a_new_zone_forgets_the_depth_of_the_last() -> None:
     told = [row for row in rows(treatment(seconds=1)) if row["kind"] == "zone"]
     assert [(row["zone"], row["set_depth_mm"], row["pass"]) for row in told] == [

@@ -13,6 +13,8 @@ from fhir.resources.R4B.bundle import Bundle
 from reportentries import TREATMENT, Chain, treatment
 
 from penstroke.cli.main import main
+from penstroke.cli.store import open_records
+from penstroke.errors import RecordError
 from penstroke.records.entry import Draft, Entry
 from penstroke.records.store import open_store
 from penstroke.reports import pdf
@@ -162,17 +164,12 @@ def test_what_typst_cannot_set_is_told(cli: Call, store: Path, monkeypatch: pyte
 def test_a_store_that_can_only_be_read_has_reports_too(
     cli: Call, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from penstroke.cli.commands import report
-    from penstroke.errors import RecordError
-
-    ordinary = report.open_records
-
     def archive(app: Any, *, readonly: bool = False) -> Any:
         if not readonly:
             raise RecordError("it can only be read", code="record-read-only")
-        return ordinary(app, readonly=True)
+        return open_records(app, readonly=True)
 
-    monkeypatch.setattr(report, "open_records", archive)
+    monkeypatch.setattr("penstroke.cli.commands.report.open_records", archive)
     result = cli("records", "report", TREATMENT)
     assert result.code == 0
     assert result.out.startswith("<!DOCTYPE html>")
@@ -263,6 +260,6 @@ def test_a_treatment_from_its_first_question_to_its_report(cli: Call, own_home: 
     assert "No faults, no overrides, no refusals." in page
     told = json.loads(cli("records", "export", row["id"], "--format", "fhir").out)
     read = Bundle.model_validate(told)
-    kinds = [entry.resource.__class__.__name__ for entry in read.entry]
+    kinds = [entry.resource.__class__.__name__ for entry in read.entry or []]
     assert (kinds.count("MedicationAdministration"), kinds.count("QuestionnaireResponse")) == (2, 1)
     assert kinds.count("BodyStructure") == 3

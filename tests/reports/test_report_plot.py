@@ -92,6 +92,15 @@ def test_the_plot_is_told_in_words(summary: TreatmentSummary) -> None:
     assert "cheek, left: deepest measured 0.82 mm, limit 1.12 mm" in told
 
 
+def test_a_run_in_the_air_is_called_so() -> None:
+    tried = run(8)
+    tried.number = None
+    svg = depth_rate_plot([tried], say=SAY)
+    assert svg is not None
+    assert "in the air" in svg
+    assert "chin" not in svg
+
+
 @pytest.mark.parametrize("zone", ["<script>", "a&b", "\x00\ud800"])
 def test_any_text_leaves_the_plot_well_formed(zone: str) -> None:
     plot([run(5, zone=zone)])

@@ -113,7 +113,7 @@ class Run:
     zone: str | None
     side: str | None
     number: int | None
-    """Of the pass in the zone."""
+    """Of the pass in the zone; None for a run in the air before use, and on the bench."""
     depth_mm: float | None
     rate_hz: float | None
     for_s: float | None
@@ -215,8 +215,8 @@ class TreatmentSummary:
 
     @property
     def needling_s(self) -> float:
-        """Time with needles moving, in all."""
-        return sum(run.elapsed_s for run in self.runs)
+        """Time with needles moving in zones, in all."""
+        return sum(run.elapsed_s for run in self.runs if run.number is not None)
 
 
 def summary_of(entries: Iterable[Entry]) -> TreatmentSummary:

@@ -62,6 +62,8 @@ class _Place:
                 self.limit_mm = limits.get("depth_mm")
             case "command" if body.get("command") == "run":
                 self.number = body.get("number")
+                self.set_depth_mm = body.get("depth_mm", self.set_depth_mm)
+                self.set_rate_hz = body.get("rate_hz", self.set_rate_hz)
 
 
 Value = Callable[[Entry, _Place], object]

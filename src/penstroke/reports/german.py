@@ -148,6 +148,7 @@ _PICTURES = {
     "deepest measured": "tiefste Messung",
     "limit": "Grenze",
     "no zone": "keine Zone",
+    "in the air": "in der Luft",
     "needling time (min:s), pauses left out": "Nadelzeit (min:s), ohne Pausen",
     "measured, with its extremes": "gemessen, mit Extremen",
     "commanded": "vorgegeben",

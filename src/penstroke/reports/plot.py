@@ -78,10 +78,17 @@ def plot_words(runs: Sequence[Run], say: Words) -> str:
             continue
         deepest = max(reading.depth_max_mm for reading in run.readings)
         limit = _limit(run)
-        where = zone_words(run.zone, run.side, say) if run.zone else say("no zone")
+        where = _where(run, say)
         text = f"{where}: {say('deepest measured')} {deepest:.2f} mm"
         told.append(text + (f", {say('limit')} {limit:.2f} mm" if limit is not None else ""))
     return f"{say('Depth and rate over time')}. " + "; ".join(told) + "."
+
+
+def _where(run: Run, say: Words) -> str:
+    """The zone; without the number of a pass it is that of which the depth was tried in the air."""
+    if run.number is None:
+        return say("in the air")
+    return zone_words(run.zone, run.side, say) if run.zone else say("no zone")
 
 
 Span = tuple[Run, float, float]
@@ -150,7 +157,7 @@ def _frame(spans: Sequence[Span], x: Scale, say: Words) -> list[str]:
             f'fill="{fill}"/>'
             for top in tops
         ]
-        name = zone_words(run.zone, run.side, say) if run.zone else ""
+        name = _where(run, say)
         room = x(end) - x(begin)
         text = name if len(name) * 5.8 < room else str(run.index or "")
         if len(text) * 5.8 < room:
