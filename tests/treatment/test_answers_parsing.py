@@ -169,7 +169,7 @@ def test_a_hint_names_what_was_probably_meant() -> None:
         assert wrong.value.hint == f"did you mean {near}?"
 
 
-MORE = Question("how_much", "How much?", Kind.TEXT, only_if=("smokes", (True,)))
+MORE = Question("how_much", "How much?", Kind.TEXT, only_if=(("smokes", (True,)),))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_question_that_hangs_on_another() -> None:
         "how_much": "two",
     }
     assert parse_answers((YES_NO, MORE), {"smokes": "no", "how_much": None}, today=TODAY) == {"smokes": False}
-    assert not asked(Question("x", "?", Kind.TEXT, only_if=("n", (True,))), {"n": 1})
+    assert not asked(Question("x", "?", Kind.TEXT, only_if=(("n", (True,)),)), {"n": 1})
 
 
 def every_question() -> list[Question]:

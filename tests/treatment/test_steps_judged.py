@@ -177,10 +177,8 @@ OVERRIDE = {"override_by": ADA, "override_reason": "tolerated before"}
         ({"zones": ["cheek right"]}, ["zone-not-needled"]),
         ({"expiry": "2026-11-22"}, ["solution-expired"]),
         ({"expiry": "2026-11-23"}, []),
-        ({"expiry": "2026-11-22", **OVERRIDE}, ["solution-expired"]),
+        ({"expiry": "2026-11-22", "sterile": False, **OVERRIDE}, ["solution-expired"]),
         ({"sterile": False}, ["solution-not-sterile"]),
-        ({"sterile": False, "override_by": ADA}, ["solution-not-sterile"]),
-        ({"sterile": False, "override_reason": "x"}, ["solution-not-sterile"]),
         ({"sterile": False, **OVERRIDE}, []),
         ({"ingredients": ["vitamin C"]}, ["solution-vitamin-c"]),
         ({"ingredients": ["vitamin C"], **OVERRIDE}, []),
@@ -211,6 +209,19 @@ def test_an_override_is_a_record_of_its_own() -> None:
     blocked = Visit().to(Step.MESOTHERAPY)
     both = solutions({"sterile": False, **OVERRIDE}, {"expiry": "2020-01-01"})
     assert [kind for kind, _ in blocked.submit(Step.MESOTHERAPY, both).entries] == ["step"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sterile": False, "override_by": ADA}, "override_reason is not answered"),
+        ({"sterile": False, "override_reason": "x"}, "override_reason is answered, and"),
+        (OVERRIDE, "override_by is answered, and the answers before it leave nothing to ask"),
+    ],
+)
+def test_an_override_is_whole_and_overrides_something(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(AnswerError, match=words):
+        Visit().to(Step.MESOTHERAPY).submit(Step.MESOTHERAPY, solutions(change))
 
 
 def test_an_operator_overrides_nothing() -> None:

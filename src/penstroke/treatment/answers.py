@@ -72,7 +72,8 @@ class Answers:
     def missing(self, step: Step, key: str, hint: str) -> PlanError:
         """The error of a question that the file leaves open, with nobody there to ask."""
         problem = f"{step}.{key} is not answered, and the input is no terminal to ask at"
-        return _wrong(self.path, self._document, (step.value,), problem, hint)
+        place = (step.value,) if step.value in self.steps else None
+        return _wrong(self.path, self._document, place, problem, hint)
 
 
 def read_answers(path: Path) -> Answers:
@@ -141,8 +142,8 @@ def _place(step: Step, key: str) -> tuple[int | str, ...]:
 
 
 def _wrong(
-    path: Path, document: Document, place: tuple[int | str, ...], problem: str, hint: str
+    path: Path, document: Document, place: tuple[int | str, ...] | None, problem: str, hint: str
 ) -> PlanError:
-    line = document.line_of(place)
+    line = None if place is None else document.line_of(place)
     where = f"{path}, line {line}" if line is not None else f"{path}"
     return PlanError(f"{where}: {problem}", code="answers-invalid", hint=hint, file=str(path), line=line)

@@ -85,8 +85,8 @@ class Question:
     detail: str = ""
     """What belongs to this patient or plan, shown below the text: never translated."""
     day: Day = Day.ANY
-    only_if: tuple[str, tuple[Any, ...]] | None = None
-    """Asked only where the answer to this key is one of these values."""
+    only_if: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    """Keys and values: asked only where the answer to one of these keys is one of its values."""
     each: tuple[Question, ...] = ()
     """The questions of each entry of a group."""
     zones: tuple[Zone, ...] = ()
@@ -97,10 +97,12 @@ class Question:
 
 def asked(question: Question, answers: Mapping[str, object]) -> bool:
     """Whether this question is to be put, given the answers so far."""
-    if question.only_if is None:
-        return True
-    key, values = question.only_if
-    given = answers.get(key)
+    return not question.only_if or any(
+        _is_one_of(answers.get(key), values) for key, values in question.only_if
+    )
+
+
+def _is_one_of(given: object, values: tuple[Any, ...]) -> bool:
     if isinstance(given, list):
         return any(value in given for value in values)
     return any(type(given) is type(value) and given == value for value in values)

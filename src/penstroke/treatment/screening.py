@@ -154,7 +154,7 @@ def _questions_of(one: Condition, clinicians: tuple[str, ...]) -> list[Question]
                     one.ask_more,
                     Kind.DATE,
                     day=Day.PAST,
-                    only_if=(one.key, (STOPPED,)),
+                    only_if=((one.key, (STOPPED,)),),
                 ),
                 *_sign_off_questions(one, (STOPPED,), clinicians),
             ]
@@ -175,7 +175,7 @@ def _questions_of(one: Condition, clinicians: tuple[str, ...]) -> list[Question]
                     f"{one.key}_prophylaxis",
                     one.ask_more,
                     Kind.YES_NO,
-                    only_if=(one.key, (True,)),
+                    only_if=((one.key, (True,)),),
                     help=f"Without it these zones are left out: {', '.join(one.zones)}.",
                 ),
             ]
@@ -193,10 +193,15 @@ def _sign_off_questions(one: Condition, when: tuple[Any, ...], clinicians: tuple
             Kind.CHOICE,
             required=False,
             choices=clinicians,
-            only_if=(one.key, when),
+            only_if=((one.key, when),),
             help="Leave it blank if nobody does: then the patient is not treated.",
         ),
-        Question(one.key + _REASON, "For what reason?", Kind.TEXT, required=False, only_if=(one.key, when)),
+        Question(
+            one.key + _REASON,
+            "For what reason?",
+            Kind.TEXT,
+            only_if=((one.key + _SIGNED_BY, clinicians),),
+        ),
     ]
 
 

@@ -39,6 +39,7 @@ _STERILE_SOURCE = "needled skin is open; CDC MMWR 73(16):372 traced infections t
 def questions(session: Session) -> tuple[Question, ...]:
     """One or more solutions, and on which of the needled zones."""
     needled = {zone for zone, _ in session.needled}
+    clinicians = session.background.roster.clinicians
     solution = (
         Question("product", "Which solution was applied to the skin?", Kind.TEXT),
         Question("ingredients", "What does it hold?", Kind.MANY, choices=INGREDIENTS),
@@ -66,10 +67,11 @@ def questions(session: Session) -> tuple[Question, ...]:
             "A solution that is not sterile, or holds vitamin C, is blocked. Which clinician overrides that?",
             Kind.CHOICE,
             required=False,
-            choices=session.background.roster.clinicians,
+            choices=clinicians,
             help="Blank if none does.",
+            only_if=(("sterile", (False,)), ("ingredients", (VITAMIN_C,))),
         ),
-        Question("override_reason", "For what reason?", Kind.TEXT, required=False),
+        Question("override_reason", "For what reason?", Kind.TEXT, only_if=(("override_by", clinicians),)),
     )
     return (
         Question(
@@ -90,7 +92,7 @@ def judge(session: Session, answers: Mapping[str, Any], today: datetime.date) ->
     for solution in answers["solutions"]:
         reasons += _for_good(session, solution, today)
         liftable = _liftable(solution)
-        by, why = solution["override_by"], solution["override_reason"]
+        by, why = solution.get("override_by"), solution.get("override_reason")
         if liftable and by and why:
             warnings += [f"{one.message}; overridden by {by}: {why}" for one in liftable]
             entries += [

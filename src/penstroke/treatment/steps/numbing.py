@@ -36,13 +36,13 @@ APPLYING = (
         low=_ZERO,
         high=Decimal(100),
         above_low=True,
-        only_if=("ingredients", ("lidocaine",)),
+        only_if=(("ingredients", ("lidocaine",)),),
     ),
     Question(
         "concentration",
         "In which concentration are the others?",
         Kind.TEXT,
-        only_if=("ingredients", ANAESTHETICS[1:]),
+        only_if=(("ingredients", ANAESTHETICS[1:]),),
         help="As on the label, with its unit.",
     ),
     Question(
