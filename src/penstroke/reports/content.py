@@ -273,7 +273,7 @@ class _Teller:
                     self._cell(found.entry, "blocked_by", ", ".join(found.blocked_by) or say("nothing")),
                 ),
                 (say("Zones excluded"), self._cell(found.entry, "excluded", excluded or say("none"))),
-                (say("Ceilings multiplied by"), self._cell(found.entry, "factor", found.factor)),
+                (say("Ceiling factor"), self._cell(found.entry, "factor", found.factor)),
             ]
             rows += [
                 (

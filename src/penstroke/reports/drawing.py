@@ -170,20 +170,35 @@ def _labels(drawn: Picture, told: Sequence[tuple[ZoneMark, Shape]], say: Words) 
     for at_left, items in columns.items():
         texts = [_lines(mark, say) for mark, _ in items]
         heights = [_LINE_H * (len(lines) + 1) + 6 for lines in texts]
-        tops = _apart([_TOP + shape.y - _LINE_H for _, shape in items], heights, _TOP + drawn.height)
+        wanted = [_TOP + shape.y - _LINE_H for _, shape in items]
+        tops = _apart(wanted, heights, _TOP, _TOP + drawn.height)
         for (mark, shape), lines, top in zip(items, texts, tops, strict=True):
             parts.append(_label(drawn, zone_words(mark.zone, mark.side, say), lines, shape, top, at_left))
     return parts
 
 
-def _apart(wanted: Sequence[float], heights: Sequence[float], bottom: float) -> list[float]:
-    """Where labels begin, from top to bottom: as wanted, but none over another, and all above the bottom.
+def _apart(wanted: Sequence[float], heights: Sequence[float], top: float, bottom: float) -> list[float]:
+    """Where labels begin, from top to bottom: none over another, and each as near to `wanted` as can be.
 
-    Where there are more than fit, the topmost move out of the picture rather than over each other.
+    Labels that would overlap become a block that stands where its labels, on average, want to be. Blocks stay
+    between top and bottom; what is more than fits moves over the top rather than over each other.
     """
+    # (how many, where it begins, its height)
+    blocks: list[tuple[int, float, float]] = []
+    for begin, height in zip(wanted, heights, strict=True):
+        blocks.append((1, begin, height))
+        while len(blocks) > 1 and blocks[-2][1] + blocks[-2][2] > blocks[-1][1]:
+            (n, first, above), (m, second, below) = blocks[-2:]
+            blocks[-2:] = [(n + m, (n * first + m * (second - above)) / (n + m), above + below)]
     placed: list[float] = []
-    for index, top in enumerate(wanted):
-        placed.append(max(top, placed[-1] + heights[index - 1]) if placed else top)
+    for count, begin, _ in blocks:
+        for height in heights[len(placed) : len(placed) + count]:
+            placed.append(begin)
+            begin += height
+    over = top
+    for index, begin in enumerate(placed):
+        placed[index] = max(begin, over)
+        over = placed[index] + heights[index]
     limit = bottom
     for index in range(len(placed) - 1, -1, -1):
         placed[index] = min(placed[index], limit - heights[index])

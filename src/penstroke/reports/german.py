@@ -39,7 +39,7 @@ _FACTS = {
     "Bench run": "Lauf ohne Behandlung",
     "Blocked by": "Blockiert durch",
     "Zones excluded": "Ausgenommene Zonen",
-    "Ceilings multiplied by": "Höchsttiefen mal",
+    "Ceiling factor": "Faktor der Grenzen",
     "Signed off": "Freigegeben",
     "Warning": "Warnung",
     "Numbing": "Betäubung",

@@ -22,6 +22,9 @@ _TOP = 46.0
 _POINTS = 900
 """Most readings drawn; of more, each group is drawn as its extremes and its last."""
 
+_NARROW = 8.0
+"""Passes narrower than this have no line between them: there would be nothing but lines."""
+
 _MEASURED = "#0b4f8a"
 _BAND = "#bcd3e8"
 _LIMIT = "#b3261e"
@@ -165,7 +168,9 @@ def _frame(spans: Sequence[Span], x: Scale, say: Words) -> list[str]:
                 f'<text x="{(x(begin) + x(end)) / 2:.1f}" y="{_TOP - 6:g}" text-anchor="middle" '
                 f'font-weight="bold">{markup(text)}</text>'
             )
-    for _, begin, _ in spans:
+    for _, begin, end in spans:
+        if x(end) - x(begin) < _NARROW:
+            continue
         parts += [
             _stroke(f"M{x(begin):.1f},{top:g} V{top + _PANEL_H:g}", "#9a9a9a", 0.6)
             for top in tops
@@ -221,10 +226,23 @@ def _series(spans: Sequence[Span], x: Scale, y: Scale, name: str) -> list[str]:
         wish = run.depth_mm if name == "depth" else run.rate_hz
         if wish is not None:
             parts.append(_stroke(f"M{x(begin):.1f},{y(wish):.1f} H{x(end):.1f}", "#000000", 0.9, "1.5 2.5"))
-        limit = _limit(run)
-        limits = _rates(run) if name == "rate" else [limit] if limit is not None else []
-        parts += [_stroke(f"M{x(begin):.1f},{y(at):.1f} H{x(end):.1f}", _LIMIT, 1.8, "7 3") for at in limits]
+    for begin, end, at in _limits(spans, name):
+        parts.append(_stroke(f"M{x(begin):.1f},{y(at):.1f} H{x(end):.1f}", _LIMIT, 1.8, "7 3"))
     return parts
+
+
+def _limits(spans: Sequence[Span], name: str) -> list[tuple[float, float, float]]:
+    """From when to when which limit held; one that stays through several runs is one line."""
+    found: list[tuple[float, float, float]] = []
+    for run, begin, end in spans:
+        limit = _limit(run)
+        for at in _rates(run) if name == "rate" else [limit] if limit is not None else []:
+            before = next((one for one in found if one[1:] == (begin, at)), None)
+            if before is None:
+                found.append((begin, end, at))
+            else:
+                found[found.index(before)] = (before[0], end, at)
+    return found
 
 
 def _thinned(run: Run, name: str, runs: int) -> list[tuple[float, float, float, float]]:
