@@ -357,6 +357,15 @@ def test_numbing_is_taken_off_sooner_only_with_a_reason_and_a_name() -> None:
     assert "20 min before" in outcome.warnings[0]
 
 
+def test_a_dwell_that_ends_while_the_reason_is_typed_is_no_error() -> None:
+    visit = applied()
+    visit.elapsed_s += 1801
+    outcome = visit.submit(Step.NUMBING, early_reason="it burns", early_by=ADA)
+    assert outcome.state is State.DONE
+    assert outcome.body["answers"]["early_reason"] == "it burns"
+    assert outcome.warnings == ()
+
+
 def test_numbing_is_not_done_before_it_is_wiped_off() -> None:
     visit = applied()
     visit.elapsed_s += 1800

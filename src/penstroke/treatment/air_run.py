@@ -20,7 +20,7 @@ def air_run(pen: Pen, session: Session, account: Account) -> Generator[Sample, N
     moving.
 
     Gives what was measured after the motor's ramp. Raises what the pen raises, and `Stopped` where a stop was
-    asked for from elsewhere; leaves the pen stopped and retracted however it is left.
+    asked for; leaves the pen stopped and retracted however it is left.
     """
     depth_mm, rate_hz, seconds = air_run_wish(session)
     zone = next(
@@ -50,7 +50,7 @@ def air_run(pen: Pen, session: Session, account: Account) -> Generator[Sample, N
         raise
     _ended(account, strokes, count)
     if strokes.ended != "duration":
-        raise Stopped("a stop was asked for from elsewhere; the needles are stopped and retracted")
+        raise Stopped("a stop was asked for; the needles are stopped and retracted")
     depths = [sample.depth_mm for sample in readings] or [0.0]
     rates = [sample.rate_hz for sample in readings] or [0.0]
     return AirRun(

@@ -359,7 +359,7 @@ class Needling:
         result.density_per_cm2 = self._density(result, ahead)
         self._pass_ended(strokes, result)
         if strokes.ended != "duration" and not self._end_zone:
-            raise Stopped("a stop was asked for from elsewhere; the needles are stopped and retracted")
+            raise Stopped("a stop was asked for; the needles are stopped and retracted")
 
     def _pass_ended(self, strokes: Strokes, result: ZoneResult) -> None:
         moved_s = strokes.moving_ns() / _S

@@ -47,7 +47,7 @@ from penstroke.treatment.roster import patient_reference
 from penstroke.treatment.screening import NeedledZone, Screened, screen, shallow
 from penstroke.treatment.screening_form import screening_form
 from penstroke.treatment.session_values import Background, Dwell, EntryLike, Outcome, StepRecord
-from penstroke.treatment.steps.every import judge, questions_of
+from penstroke.treatment.steps.every import answered_questions, judge, questions_of
 from penstroke.treatment.steps.judgement import Judgement
 from penstroke.treatment.steps.pre_use import PreUse
 from penstroke.treatment.table import SETTLED, STEPS, Act, State, Step, why_not
@@ -166,7 +166,7 @@ class Session:
         `AnswerError`; neither changes anything.
         """
         self._must(step, Act.SUBMIT)
-        questions = self.questions_of(step, now)
+        questions = answered_questions(step, self, answers, now)
         parsed = parse_answers(questions, answers, today=now.today)
         entries: list[tuple[str, dict[str, Any]]] = []
         if step is Step.SCREENING:

@@ -54,6 +54,16 @@ def questions_of(step: Step, session: Session, now: Moment) -> tuple[Question, .
             return follow_up.QUESTIONS
 
 
+def answered_questions(
+    step: Step, session: Session, answers: Mapping[str, object], now: Moment
+) -> tuple[Question, ...]:
+    """What these answers answer: the questions of now, or those that were put while the dwell still ran."""
+    found = questions_of(step, session, now)
+    early = numbing.early_questions(session.background.roster.names)
+    overtaken = step is Step.NUMBING and session.state(step) is State.BEGUN and early[0] not in found
+    return (*found, *early) if overtaken and early[0].key in answers else found
+
+
 def keys_of(step: Step, session: Session, now: Moment) -> frozenset[str]:
     """Every key that this step may ask for, in any of its parts."""
     found = {question.key for question in questions_of(step, session, now)}
