@@ -52,3 +52,13 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{_DRIVER}/watch.py": _tests("driver", "driver_watch", "mutants_driver"),
 }
 """By module: its tests, in the order in which they run."""
+
+SLOW = (
+    "tests/driver/test_driver_gaps.py::test_a_run_that_was_broken_off_counts_towards_the_rest",
+    "tests/driver/test_driver_pen.py::test_after_ten_minutes_of_needling_the_pen_needs_its_rest",
+    "tests/driver/test_driver_stops.py::test_an_interrupt_at_any_line_leaves_the_pen_at_rest_once_it_is_closed",
+    "tests/protocol/test_protocol_fields.py::test_every_value_of_a_short_field",
+    "tests/protocol/test_protocol_frames.py::test_a_frame_comes_back_as_it_was",
+    "tests/protocol/test_protocol_frames.py::test_how_the_bytes_are_cut_makes_no_difference",
+)
+"""Tests that are left out though their file is named: each takes longer than all others of the file."""

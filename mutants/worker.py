@@ -28,6 +28,8 @@ from typing import Any, NoReturn
 import hypothesis
 import pytest
 
+from mutants.subjects import SLOW
+
 _MOST_MEMORY = 4 << 30
 """A mutant that piles up memory fails alone, long before the machine does."""
 _LOOK_AGAIN_S = 0.02
@@ -50,6 +52,7 @@ _PYTEST = (
     "pytest_mock",
     "-p",
     "penstroke.pytest_plugin",
+    *(f"--deselect={test}" for test in SLOW),
 )
 
 # The same examples as in every run of the suite; nothing is shrunk, since one failing example is enough.

@@ -179,7 +179,19 @@ def test_a_depth_with_its_tolerance_may_touch_the_tightest_limit(depth_um: int, 
     gate.permit_zone(cheek(), "left", ceiling_um=1000)
     assert passes(gate, gate.permit_depth(depth_um, limit_um=limit_um, tolerance_um=50))
     assert not passes(gate, gate.permit_depth(depth_um + 1, limit_um=limit_um, tolerance_um=50))
-    assert not passes(gate, gate.permit_depth(0, limit_um=limit_um, tolerance_um=50))
+    for nothing_um in (0, -1):
+        assert not passes(gate, gate.permit_depth(nothing_um, limit_um=limit_um, tolerance_um=50))
+
+
+@pytest.mark.req("S-11")
+@pytest.mark.parametrize("treatment", [6, 8])
+def test_a_pen_is_armed_for_the_treatment_that_was_permitted(treatment: int) -> None:
+    gate = Gate()
+    gate.permit_zone(cheek(), "left", ceiling_um=1000)
+    gate.verified(BELIEVED)
+    gate.permit_motion(BELIEVED, treatment=7)
+    assert passes(gate, m.Arm(7, 0))
+    assert not passes(gate, m.Arm(treatment, 0))
 
 
 def cheek() -> Zone:

@@ -11,7 +11,7 @@ from mutants.changed import base_of, changed_lines, sample
 from mutants.gate import Outcome
 from mutants.rules import RULES
 from mutants.sources import ROOT, Mutant, NoOperators, mutants_of
-from mutants.subjects import SUBJECTS
+from mutants.subjects import SLOW, SUBJECTS
 from mutants.survivors import BadSurvivors, entry, read_survivors, stale
 from mutants.workers import Answer
 
@@ -42,6 +42,9 @@ def test_the_subjects_and_their_tests_are_there() -> None:
         assert len(tests) == len(set(tests)), module
         for test in tests:
             assert (ROOT / test).is_file(), test
+    for test in SLOW:
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text()
 
 
 def test_the_whole_safety_layer_is_a_subject() -> None:

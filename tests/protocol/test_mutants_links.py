@@ -13,7 +13,15 @@ from penstroke_protocol import messages as m
 from penstroke_protocol.device_link import EVENT_QUEUE, EVENT_REPEAT_NS, MEMORY, DeviceLinkEvent
 from penstroke_protocol.fields import pack
 from penstroke_protocol.frames import Frame, Receiver, decode_message
-from penstroke_protocol.host_link import HELLO_RETRY_MS, NONCE_AGE_NS, RETRY_MS, STOP_RETRY_MS, HostEvent
+from penstroke_protocol.host_link import (
+    HELLO_RETRY_MS,
+    NONCE_AGE_NS,
+    RETRY_MS,
+    STOP_RETRY_MS,
+    HostEvent,
+    HostLink,
+    StopTimedOut,
+)
 from penstroke_protocol.link import MS, Link
 
 HELLO = m.Hello(m.MAJOR, m.MINOR, m.MOTION_HASH, 0x77, DIGEST, m.Role.CONTROLLER)
@@ -188,3 +196,51 @@ def test_an_event_is_repeated_however_late_the_timer_comes(pair: LinkPair, late_
     pair.device.handle_timer(100 * MS + late_ns)
     assert Receiver().receive(pair.device.data_to_send()) == first
     assert pair.device.next_timer() == 200 * MS + late_ns
+
+
+# -- the host -----------------------------------------------------------------------------------------------
+
+
+def sent(host: HostLink) -> list[Frame]:
+    return Receiver().receive(host.data_to_send())
+
+
+def test_a_host_that_has_heard_nothing_knows_no_epoch() -> None:
+    host = HostLink(nonce=1, zone_digest=DIGEST)
+    assert (host.session, host.epoch, host.busy, host.stopping) == (0, 0, False, False)
+
+
+@pytest.mark.parametrize(
+    ("nonce", "seqs"),
+    [(0xABCD_1235, [0x1236, 0x1237]), (0xABCD_FFFE, [0xFFFF, 1]), (0xABCD_FFFF, [1, 2]), (0, [1, 2])],
+)
+def test_stops_are_numbered_from_the_nonce_and_never_zero(nonce: int, seqs: list[int]) -> None:
+    host = HostLink(nonce=nonce, zone_digest=DIGEST)
+    for seq in seqs:
+        host.stop(0)
+        assert [frame.seq for frame in sent(host)] == [seq]
+        assert host.stopping is True
+
+
+def test_beats_are_numbered_from_one_and_their_numbers_go_round(pair: LinkPair) -> None:
+    payload = pack(m.Telemetry.layout, m.Telemetry(0, 9, m.State.ARMED, 0, 0, 0, 0, 0, 0, 0, 100))
+    pair.tell_host(m.Kind.TELEMETRY, 0, payload, session=pair.host.session, seq=1, epoch=1)
+    for before, numbers in ((0, [1, 2, 3]), (0xFFFD, [0xFFFE, 0xFFFF, 0, 1])):
+        pair.host._beat_seq = before
+        for number in numbers:
+            assert pair.host.beat(m.State.ARMED, pair.now_ns)
+            assert [frame.seq for frame in sent(pair.host)] == [number]
+
+
+def test_a_stop_is_repeated_after_20_ms_and_given_up_after_a_second() -> None:
+    host = HostLink(nonce=1, zone_digest=DIGEST)
+    host.stop(0)
+    (first,) = sent(host)
+    assert host.next_timer() == 20 * MS
+    for number in range(1, 50):
+        host.handle_timer(20 * number * MS)
+        assert sent(host) == [first]
+    assert host.next_event() is None
+    host.handle_timer(1000 * MS)
+    assert host.next_event() == StopTimedOut()
+    assert (host.stopping, host.next_timer(), host.retries) == (False, None, 49)
