@@ -22,14 +22,14 @@ TIMES = N_("All times are local.")
 _WIDTH = 92
 
 _STYLE = """
-@page { size: A4; margin: 18mm }
+@page { size: A4; margin: 15mm 18mm }
 body { font: 12pt/1.45 Georgia, serif; color: #000; background: #fff; max-width: 42em; margin: 2em auto }
 h1 { font-size: 1.5em; margin: 0 0 .3em } h2 { font-size: 1.1em; margin: 1.3em 0 .3em }
 p.who { border-top: 1px solid #000; border-bottom: 1px solid #000; padding: .4em 0 }
 p.mark { border: 2px solid #000; padding: .4em .6em; font-weight: bold }
 li { margin: .35em 0; break-inside: avoid } ul.boxes { list-style: "\\2610\\00a0\\00a0" }
 footer { margin-top: 1.5em; font-size: .85em }
-@media print { body { margin: 0; max-width: none } }
+@media print { body { margin: 0; max-width: none; font-size: 10.5pt } p { margin: .6em 0 } }
 """
 
 
