@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import is_dataclass, replace
 from importlib import import_module
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
-from linkpair import DIGEST, LinkPair, MakePair
+from linkpair import DIGEST, IDENTITY, LinkPair, MakePair
 
 from penstroke_protocol import messages as m
 from penstroke_protocol.device_link import EVENT_QUEUE, EVENT_REPEAT_NS, MEMORY, DeviceLinkEvent
@@ -244,3 +244,102 @@ def test_a_stop_is_repeated_after_20_ms_and_given_up_after_a_second() -> None:
     host.handle_timer(1000 * MS)
     assert host.next_event() == StopTimedOut()
     assert (host.stopping, host.next_timer(), host.retries) == (False, None, 49)
+
+
+def reply(pair: LinkPair, message: Any, **changes: int) -> None:
+    """What the device says to the SET_DEPTH in flight, but for what is changed."""
+    says: dict[str, int] = {"kind": type(message).spec.kind, "code": m.SetDepth.spec.code}
+    says |= {"session": pair.host.session, "seq": pair.host._seq, "epoch": 9} | changes
+    kind, code = says.pop("kind"), says.pop("code")
+    pair.tell_host(kind, code, pack(type(message).layout, message), **says)
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+@pytest.mark.parametrize("field", ["code", "session", "seq"])
+def test_a_reply_to_anything_else_is_none(pair: LinkPair, field: str, off: int) -> None:
+    pair.host.request(m.SetDepth(900), pair.now_ns)
+    epoch, before = pair.host.epoch, len(pair.events)
+    fits = {"code": m.SetDepth.spec.code, "session": pair.host.session, "seq": pair.host._seq}[field]
+    for message in (m.Refusal(m.Reason.WRONG_STATE, 0), m.Settings(0, 0, 0, 0, 0, 0)):
+        reply(pair, message, **{field: fits + off})
+    assert (pair.events[before:], pair.host.epoch, pair.host.busy) == ([], epoch, True)
+    assert pair.host.dropped.total() == 2
+
+
+@pytest.mark.parametrize("reason", [0, *(one for one in m.Reason if one is not m.Reason.NO_SESSION)])
+def test_only_one_refusal_ends_the_session(pair: LinkPair, reason: int) -> None:
+    pair.host.request(m.SetDepth(900), pair.now_ns)
+    reply(pair, m.Refusal(reason, 0))
+    assert pair.host.session == 41
+    assert pair.host.epoch == 9
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_an_answer_to_another_hello_opens_nothing(link_pair: MakePair, off: int) -> None:
+    pair = link_pair()
+    pair.host.hello(0)
+    told = replace(IDENTITY, nonce=0xABCD + off)
+    pair.tell_host(m.Kind.ANSWER, CODE, pack(m.HelloAnswer.layout, told), session=5, seq=1, epoch=1)
+    assert (pair.host.session, pair.host.busy, pair.events) == (0, True, [])
+
+
+def test_what_this_version_does_not_know_and_what_is_no_payload_is_counted(pair: LinkPair) -> None:
+    pair.tell_host(m.Kind.ANSWER, 99, session=41, seq=1, epoch=1)
+    assert pair.host.dropped == {"unknown code": 1}
+    pair.tell_host(m.Kind.TELEMETRY, 0, b"short", session=41, seq=1, epoch=1)
+    assert pair.host.dropped == {"unknown code": 1, "bad payload": 1}
+
+
+def stop_answer(pair: LinkPair, *, session: int, seq: int, epoch: int) -> None:
+    payload = pack(m.Condition.layout, m.Condition(m.State.IDLE, 0, 0))
+    pair.tell_host(m.Kind.ANSWER, m.Stop.spec.code, payload, session=session, seq=seq, epoch=epoch)
+
+
+@pytest.mark.parametrize(("session", "epoch"), [(41, 9), (40, 3), (42, 3), (0, 3)])
+def test_the_answer_to_a_stop_of_another_thread_tells_the_epoch_of_this_session(
+    pair: LinkPair, session: int, epoch: int
+) -> None:
+    """Nothing waits for it; it was written past the engine."""
+    pair.host.epoch = 3
+    stop_answer(pair, session=session, seq=0, epoch=9)
+    assert pair.host.epoch == epoch
+    assert pair.host.dropped["stale reply"] == (0 if session == 41 else 1)
+
+
+@pytest.mark.parametrize("seq", [0, 5])
+def test_without_a_session_a_stray_answer_to_a_stop_tells_nothing(link_pair: MakePair, seq: int) -> None:
+    pair = link_pair()
+    stop_answer(pair, session=0, seq=seq, epoch=9)
+    assert (pair.host.epoch, pair.host.dropped["stale reply"]) == (0, 1)
+
+
+def test_the_first_session_of_all_is_one_too(link_pair: MakePair) -> None:
+    pair = link_pair()
+    pair.device._last_session = 0xFFFF
+    pair.open()
+    stop_answer(pair, session=1, seq=0, epoch=9)
+    assert pair.host.epoch == 9
+
+
+def test_a_stop_answered_after_its_session_ended_tells_no_epoch(pair: LinkPair) -> None:
+    pair.host.stop(pair.now_ns)
+    (stop,) = sent(pair.host)
+    pair.host.request(m.SetDepth(900), pair.now_ns)
+    reply(pair, m.Refusal(m.Reason.NO_SESSION, 0))
+    pair.host.epoch = 3
+    stop_answer(pair, session=stop.session, seq=stop.seq, epoch=9)
+    assert (pair.host.stopping, pair.host.session, pair.host.epoch) == (False, 0, 3)
+
+
+@pytest.mark.req("R-14.2", "R-14.6")
+@pytest.mark.parametrize(("ahead", "taken"), [(0x7FFF, True), (0x8000, False)])
+def test_half_of_all_numbers_is_ahead(pair: LinkPair, ahead: int, taken: bool) -> None:
+    told = pack(m.Telemetry.layout, m.Telemetry(0, 9, m.State.ARMED, 0, 0, 0, 0, 0, 0, 0, 100))
+    event = pack(m.Event.layout, m.Event(0, 0))
+    for kind, payload, first in ((m.Kind.TELEMETRY, told, 5), (m.Kind.EVENT, event, 1)):
+        pair.tell_host(kind, 0, payload, session=41, seq=first, epoch=1)
+        before = len(pair.events)
+        # An event is counted from the one that is expected next.
+        seq = first + ahead + (kind is m.Kind.EVENT)
+        pair.tell_host(kind, 0, payload, session=41, seq=seq & 0xFFFF, epoch=1)
+        assert len(pair.events) == before + taken
