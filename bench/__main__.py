@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.report import FULL, ROOT, SMALL, Section, page
 
-PARTS = ("round_trip", "codec", "bad_replies", "virtual_time", "startup", "memory")
+PARTS = ("round_trip", "codec", "bad_replies", "virtual_time", "startup", "memory", "records")
 
 
 def main(args: list[str]) -> int:

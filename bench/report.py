@@ -35,10 +35,14 @@ class Size:
     """Times each command is started."""
     memory_s: int
     """Virtual seconds of needling."""
+    treatments: int
+    """In the store whose list is timed."""
+    entries_each: int
+    """Entries of each of these treatments."""
 
 
-FULL = Size("full", 15, 300, 5, True, 20_000, 2_000, None, 11, 3600)
-SMALL = Size("small", 2, 20, 1, False, 400, 100, 1, 1, 20)
+FULL = Size("full", 15, 300, 5, True, 20_000, 2_000, None, 11, 3600, 2_000, 250)
+SMALL = Size("small", 2, 20, 1, False, 400, 100, 1, 1, 20, 20, 20)
 
 
 @dataclass(slots=True)

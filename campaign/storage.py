@@ -29,9 +29,9 @@ from penstroke.records.store import open_store
 
 STATES = """A record of {entries} entries, acknowledged one to five at a time, its log folded into the file
 every 64 pages. After each call that changed a file, the states in which a power cut may leave them: all that
-was written, only what was forced to the disk, all but one write, and random choices of whole, half and missing
-writes. Each state that no earlier one equals is opened, verified, and written on. *Lost*: an entry that had
-been acknowledged is not there; *corrupt*: the store is refused, or its chain is not whole."""
+was written, only what was forced to the disk, all but one write, and random choices of whole, half and
+missing writes. Each state that no earlier one equals is opened, verified, and written on. *Lost*: an entry
+that had been acknowledged is not there; *corrupt*: the store is refused, or its chain is not whole."""
 FAULTS = """The same record, and one call of it fails, or every call from there on; a disk that is full takes
 half of the write that fills it. *Refused*: the wait before the next arm ended in the record's own error.
 *Passed*: the call was one that nothing depends on (the log is folded in at the next opportunity), and all was

@@ -24,6 +24,7 @@ ROWS = {
     "Virtual time": ["a short visit"],
     "Starting": ["`penstroke --version`", "`penstroke stop`", "`penstroke zones`", "`penstroke plan check`"],
     "Memory": [""],
+    "Records": ["`records verify`", "listing", "opening", "an entry handed over", "an entry made durable"],
 }
 REFERENCES = {
     "pymavlink": [

@@ -175,6 +175,13 @@ def _broken_pages(path: Path) -> None:
         file.write(b"\xff" * 4000)
 
 
+def _odd_schema(path: Path) -> None:
+    """The schema's text is damaged so that SQLite's own complaint about it is no UTF-8."""
+    open_store(path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"CREATE TABLE entries", b"CREATE T\xb3BLE entries"))
+
+
 NOT_OURS: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda path: path.write_text("# plan\n" * 400), "record-not-a-store"),
     "short": (lambda path: path.write_bytes(b"SQ"), "record-not-a-store"),
@@ -182,6 +189,7 @@ NOT_OURS: dict[str, tuple[Callable[[Path], object], str]] = {
     "another database": (_foreign, "record-not-a-store"),
     "a newer store": (_newer, "record-newer"),
     "a torn header": (_torn_header, "record-not-a-store"),
+    "an odd schema": (_odd_schema, "record-damaged"),
     "broken pages": (_broken_pages, "record-damaged"),
 }
 

@@ -79,6 +79,9 @@ def told_as_ours(where: str) -> Iterator[None]:
         if isinstance(error.orig, sqlite3.Error):
             raise of_sqlite(error.orig, where) from error
         raise problem("record-unwritable", where, _first_line(error.orig or error)) from error
+    except UnicodeError as error:
+        # A damaged file can make SQLite's own message no text.
+        raise problem("record-damaged", where, str(error)) from error
     except SQLAlchemyError as error:
         raise problem("record-unreadable", where, _first_line(error)) from error
     except OSError as error:

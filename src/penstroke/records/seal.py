@@ -55,7 +55,9 @@ def write_seal(path: Path, head: Head) -> None:
     whole = canonical({"sealed": sealed, "check": digest_of(canonical(sealed))})
     fresh = seal_path(path).with_name(seal_path(path).name + f".{os.getpid()}")
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        with os.fdopen(
+            os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb"
+        ) as file:
             file.write(whole)
         fresh.replace(seal_path(path))
     except OSError:

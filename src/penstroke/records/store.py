@@ -139,9 +139,11 @@ class Store:
 
     def treatments(self) -> list[TreatmentRow]:
         """All treatments, the oldest first."""
-        from penstroke.records.views import LISTED, listing
+        from penstroke.records.views import LISTED, listing, unsummed
 
-        return listing(self.entries(kinds=LISTED))
+        entries = list(self.entries(kinds=LISTED))
+        killed = [one for name in unsummed(entries) for one in self.entries(name, kinds=("zone-done",))]
+        return listing(entries, killed)
 
     def verify(self, witnesses: Sequence[Witness] = ()) -> Verification:
         """Look at everything there is: see `penstroke.records.verify`."""

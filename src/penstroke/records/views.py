@@ -9,8 +9,8 @@ from typing import Any, Final
 from penstroke.records.entry import Entry
 from penstroke.records.summary import corrected
 
-LISTED: Final = ("opened", "pen", "zone-done", "resumed", "closed", "correction")
-"""The kinds of entries that a list is made from; a treatment has thousands of others."""
+LISTED: Final = ("opened", "summary", "resumed", "closed", "correction")
+"""The kinds of entries that a list is made from: a few of the thousands that a treatment has."""
 
 
 @dataclass(slots=True)
@@ -35,8 +35,11 @@ class TreatmentRow:
     """`finished`, `quit`, `interrupted`, `error`; `open` while under way, or since its program was killed."""
 
 
-def listing(entries: Iterable[Entry]) -> list[TreatmentRow]:
-    """The treatments that these entries tell of, the oldest first, as corrected."""
+def listing(entries: Iterable[Entry], zones_done: Iterable[Entry] = ()) -> list[TreatmentRow]:
+    """The treatments that these entries tell of, the oldest first, as corrected.
+
+    `zones_done` are the zones of treatments that have no summary, because their program was killed.
+    """
     told = [entry for entry in entries if entry.treatment is not None]
     bodies, _ = corrected(told)
     rows: dict[str, TreatmentRow] = {}
@@ -55,10 +58,30 @@ def listing(entries: Iterable[Entry]) -> list[TreatmentRow]:
             row.ended = "open"
         elif entry.kind == "closed":
             row.ended = str(body.get("ended"))
-        elif entry.kind == "zone-done" and body.get("state") == "done":
-            done.setdefault(treatment, set()).add(body.get("index"))
-            row.zones_done = len(done[treatment])
+        elif entry.kind == "summary" and isinstance(body.get("zones"), list):
+            done.setdefault(treatment, set()).update(_done(body["zones"]))
+    for entry in zones_done:
+        done.setdefault(str(entry.treatment), set()).update(_done([entry.body]))
+        row = rows.get(str(entry.treatment))
+        if row is not None and entry.simulated is not None:
+            row.simulated, row.device_serial = bool(row.simulated) or entry.simulated, entry.device_serial
+    for treatment, indices in done.items():
+        if treatment in rows:
+            rows[treatment].zones_done = len(indices)
     return list(rows.values())
+
+
+def unsummed(entries: Iterable[Entry]) -> list[str]:
+    """The treatments among these that have no summary of their zones."""
+    kinds: dict[str, set[str]] = {}
+    for entry in entries:
+        if entry.treatment is not None:
+            kinds.setdefault(entry.treatment, set()).add(entry.kind)
+    return [name for name, those in kinds.items() if "opened" in those and "summary" not in those]
+
+
+def _done(zones: list[Any]) -> set[Any]:
+    return {zone.get("index") for zone in zones if isinstance(zone, dict) and zone.get("state") == "done"}
 
 
 def _opened(entry: Entry, body: dict[str, Any]) -> TreatmentRow:
