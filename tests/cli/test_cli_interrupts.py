@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import fcntl
 import json
 import os
@@ -9,7 +10,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,17 @@ from typing import Any
 import pytest
 from clitools import CHEEK, Server
 
-from penstroke import Pen, load_plan
-from penstroke.errors import DeviceFault, Stopped
+from penstroke import Pen, connect, load_plan
+from penstroke.errors import DeviceFault, PenError, Stopped
 from penstroke.interrupts import Interrupted, Interrupts, printing
-from penstroke.treatment.journal import Journal, read_journal
-from penstroke.treatment.run import Answer, Needling, PassBegins, Reading, Resting
+from penstroke.records.entry import Entry
+from penstroke.records.recorder import Recorder
+from penstroke.records.store import open_store
+from penstroke.status import Cartridge
+from penstroke.treatment.dose import Dose, dose_after
+from penstroke.treatment.ledger import RecordLedger
+from penstroke.treatment.run import Answer, Needling, PassBegins, Reading, Resting, Wish, ZoneAhead
+from penstroke.treatment.steps.needling import Endpoint
 
 RUN = ("run", "--zone", "cheek", "--side", "left", "--depth", "0.9", "--rate", "110", "--for", "60")
 
@@ -113,12 +121,66 @@ def test_a_program_whose_output_nobody_reads_still_obeys_a_signal(server: Server
 # -- the needling of a plan, as a library -------------------------------------------------------
 
 
+@dataclass
+class Account:
+    """The record of needling alone, without the visit around it."""
+
+    recorder: Recorder
+    dose: Dose = field(default_factory=Dose)
+
+    def may_needle(self, index: int) -> None:
+        """Nobody is screened here."""
+
+    def tell(self, kind: str, **body: Any) -> int:
+        self.dose = dose_after(self.dose, kind, body)
+        return self.recorder.write(kind, **body)
+
+    def make_durable(self) -> None:
+        self.recorder.make_durable()
+
+    def error(self, error: PenError) -> None:
+        self.recorder.error(error)
+
+    def device_time(self, ms: int) -> None:
+        self.recorder.device_time(ms)
+
+    def entries(self) -> list[Entry]:
+        """What is on the disk."""
+        self.recorder.make_durable()
+        return list(self.recorder.store.entries())
+
+
+@dataclass
+class People:
+    """They start every zone, having done this before."""
+
+    before: Callable[[], None] = lambda: None
+
+    def confirm(self, _ahead: ZoneAhead) -> Answer:
+        self.before()
+        return Answer.START
+
+    def wish(self) -> Wish | None:
+        return None
+
+    def endpoint(self, _ahead: ZoneAhead) -> Endpoint:
+        return Endpoint.NONE
+
+    def other_cartridge(self, _cartridge: Cartridge) -> str:
+        raise AssertionError("nobody changes the cartridge here")
+
+
 @pytest.fixture
-def needling(pen: Pen, plan_file: Callable[..., Path], tmp_path: Path) -> Iterator[Needling]:
+def account(tmp_path: Path) -> Iterator[Account]:
+    """A record of its own."""
+    with open_store(tmp_path / "records.sqlite") as store, Recorder(store) as recorder:
+        yield Account(recorder)
+
+
+@pytest.fixture
+def needling(pen: Pen, plan_file: Callable[..., Path], account: Account) -> Needling:
     """Twenty seconds of a plan on the simulated pen, every zone started."""
-    plan = load_plan(plan_file(CHEEK | {"area_cm2": 16}))
-    with Journal(tmp_path / "j.jsonl") as journal:
-        yield Needling(pen, plan, journal, lambda _ahead: Answer.START)
+    return Needling(pen, load_plan(plan_file(CHEEK | {"area_cm2": 16})), account, People())
 
 
 def motor(pen_sim: Any) -> list[tuple[bool, str]]:
@@ -127,7 +189,7 @@ def motor(pen_sim: Any) -> list[tuple[bool, str]]:
 
 
 @pytest.mark.req("S-10")
-def test_leaving_the_loop_stops_the_needles(needling: Needling, pen_sim: Any) -> None:
+def test_leaving_the_loop_stops_the_needles(needling: Needling, account: Account, pen_sim: Any) -> None:
     with closing(needling.run()) as steps:
         for step in steps:
             if isinstance(step, Reading) and step.sample.elapsed_s > 1:
@@ -135,8 +197,8 @@ def test_leaving_the_loop_stops_the_needles(needling: Needling, pen_sim: Any) ->
     assert motor(pen_sim) == [(True, "command"), (False, "stop")]
     (result,) = needling.results
     assert (result.state, result.passes_done, needling.finished) == ("begun", 0, False)
-    last = list(read_journal(needling.journal.path))[-1]
-    assert (last["event"], last["finished"]) == ("summary", False)
+    last = account.entries()[-1]
+    assert (last.kind, last.body["finished"]) == ("summary", False)
 
 
 @pytest.mark.req("S-10")
@@ -150,43 +212,36 @@ def test_a_caller_that_hangs_is_stopped_by_the_lease(needling: Needling, pen_sim
 
 @pytest.mark.req("S-11")
 def test_a_stop_between_two_passes_is_not_undone_by_the_next_pass(
-    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], tmp_path: Path
+    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], account: Account
 ) -> None:
-    plan = load_plan(plan_file(CHEEK))
-    with Journal(tmp_path / "j.jsonl") as journal:
-        needling = Needling(pen, plan, journal, lambda _ahead: Answer.START)
-        with closing(needling.run()) as steps, pytest.raises(Stopped):
-            for step in steps:
-                if isinstance(step, PassBegins) and step.number == 2:
-                    pen.demand_stop()
+    needling = Needling(pen, load_plan(plan_file(CHEEK)), account, People())
+    with closing(needling.run()) as steps, pytest.raises(Stopped):
+        for step in steps:
+            if isinstance(step, PassBegins) and step.number == 2:
+                pen.demand_stop()
     assert [on for on, _ in motor(pen_sim)] == [True, False]
     assert needling.results[0].passes_done == 1
 
 
 @pytest.mark.req("S-11")
 def test_a_stop_while_the_pen_rests_is_not_undone_by_the_next_pass(
-    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], tmp_path: Path
+    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], account: Account
 ) -> None:
     zone = {"zone": "back", "area_cm2": 640, "depth_mm": 0.5, "rate_hz": 100, "passes": 2}
-    with Journal(tmp_path / "j.jsonl") as journal:
-        needling = Needling(pen, load_plan(plan_file(zone)), journal, lambda _ahead: Answer.START)
-        with closing(needling.run()) as steps, pytest.raises(Stopped):
-            for step in steps:
-                if isinstance(step, Resting) and step.left_s < 60:
-                    pen.demand_stop()
+    needling = Needling(pen, load_plan(plan_file(zone)), account, People())
+    with closing(needling.run()) as steps, pytest.raises(Stopped):
+        for step in steps:
+            if isinstance(step, Resting) and step.left_s < 60:
+                pen.demand_stop()
     assert [on for on, _ in motor(pen_sim)] == [True, False]
 
 
 @pytest.mark.req("S-11")
 def test_a_stop_that_comes_with_the_press_wins(
-    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], tmp_path: Path
+    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], account: Account
 ) -> None:
-    def confirm(_ahead: object) -> Answer:
-        pen.demand_stop()
-        return Answer.START
-
-    with Journal(tmp_path / "j.jsonl") as journal, pytest.raises(Stopped):
-        list(Needling(pen, load_plan(plan_file(CHEEK)), journal, confirm).run())
+    with pytest.raises(Stopped):
+        list(Needling(pen, load_plan(plan_file(CHEEK)), account, People(pen.demand_stop)).run())
     assert motor(pen_sim) == []
 
 
@@ -200,21 +255,26 @@ def test_progress_only_grows(needling: Needling) -> None:
     assert needling.finished
 
 
-def test_same_seed_same_journal(plan_file: Callable[..., Path], tmp_path: Path) -> None:
-    import datetime
+def test_same_seed_same_record(plan_file: Callable[..., Path], tmp_path: Path) -> None:
+    """But for the store's own name and what hangs on it: number, time and body of every entry."""
+    noon = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+    plan = load_plan(plan_file(CHEEK))
 
-    from penstroke import connect
+    @contextmanager
+    def recorded(name: str) -> Iterator[Account]:
+        with open_store(tmp_path / name) as store, Recorder(store, utc_now=lambda: noon) as recorder:
+            yield Account(recorder)
 
     def entries(name: str) -> list[dict[str, Any]]:
-        noon = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
-        with (
-            connect("sim://pen?clock=virtual&seed=4", treatment=7) as pen,
-            Journal(tmp_path / name, utc_now=lambda: noon) as journal,
-        ):
-            journal.bind(pen.now_ns, simulated=pen.simulated)
-            list(Needling(pen, load_plan(plan_file(CHEEK)), journal, lambda _ahead: Answer.START).run())
-        return list(read_journal(tmp_path / name))
+        with recorded(name) as account:
+            ledger = RecordLedger(account.recorder, account.tell)
+            with connect("sim://pen?clock=virtual&seed=4", treatment=7, ledger=ledger) as pen:
+                account.recorder.bind(pen.now_ns, simulated=True, serial="S", firmware="F")
+                list(Needling(pen, plan, account, People()).run())
+            found = [entry.to_json() for entry in account.entries()[1:]]
+        return [{key: one[key] for key in one if key not in ("previous", "digest")} for one in found]
 
-    first = entries("a.jsonl")
-    assert first == entries("b.jsonl")
+    first = entries("a.sqlite")
+    assert first == entries("b.sqlite")
     assert first[0]["utc"] == "2026-01-01T12:00:00.000Z"
+    assert [one["body"]["command"] for one in first if one["kind"] == "command"].count("run") == 2

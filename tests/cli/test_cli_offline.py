@@ -124,6 +124,7 @@ def test_every_error_class_has_an_exit_code() -> None:
         "Refused": 3,
         "DeviceFault": 5,
         "PlanError": 7,
+        "AnswerError": 2,
         "LimitsError": 7,
         "RecordError": 8,
         "Stopped": 130,
@@ -326,12 +327,18 @@ def test_command_line_over_environment_over_file_over_default(
     file = tmp_path / "config.toml"
     file.write_text('port = "/dev/from-file"\noperator = "Dr. File"\nusb_ids = ["1234:abcd"]\n')
     monkeypatch.setenv("PENSTROKE_CONFIG", str(file))
-    assert _settings(cli("config", "--json")) == {
+    found = _settings(cli("config", "--json"))
+    data_dir, source = found["data_dir"]
+    assert found == {
         "port": ("/dev/from-file", f"file {file}"),
         "operator": ("Dr. File", f"file {file}"),
-        "data_dir": _settings(cli("config", "--json"))["data_dir"],
+        "roster": (str(tmp_path / "roster.toml"), "default"),
+        "data_dir": (data_dir, "default"),
+        "store": (str(Path(data_dir) / "records.sqlite"), "default"),
+        "witness": (str(tmp_path / "records.witness"), "default"),
         "usb_ids": (["1234:abcd"], f"file {file}"),
     }
+    assert source == "default"
     monkeypatch.setenv("PENSTROKE_PORT", "/dev/from-env")
     assert _settings(cli("config", "--json"))["port"] == ("/dev/from-env", "environment PENSTROKE_PORT")
     assert _settings(cli("config", "--json", "--port", "x"))["port"] == ("x", "command line")

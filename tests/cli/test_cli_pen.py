@@ -12,6 +12,8 @@ import pytest
 from clitools import VIRTUAL
 
 from penstroke.cli.errors import BLACK_BOX_SHOWN
+from penstroke.records.entry import Entry
+from penstroke.records.store import open_store
 
 Call = Callable[..., Any]
 CHEEK = ("--zone", "cheek", "--side", "left", "--depth", "0.9", "--rate", "110")
@@ -450,27 +452,30 @@ def test_an_override_is_written_down_by_name(on_pen: Call, command: str) -> None
     wish = ("--zone", "forehead", "--depth", "0.6", "--rate", "110")
     result = on_pen(command, *wish, *more, *OVERRIDE)
     assert result.code == 0
-    path = Path(next(line for line in result.err.splitlines() if "on record" in line).split(": ")[1])
-    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    (override,) = [entry for entry in entries if entry["event"] == "override"]
-    assert (override["by"], override["reason"], override["zone"]) == (
+    assert "the override is on record" in result.err
+    entries = on_record(on_pen)
+    (override,) = [entry for entry in entries if entry.kind == "override"]
+    assert (override.body["by"], override.body["reason"], override.body["zone"]) == (
         "Dr. A. Example",
         "acne scar",
         "forehead",
     )
-    assert override["simulated"] is True
-    assert entries[-1]["ended"] == "finished"
-    assert "with an override: forehead" in on_pen("records", "list").out
+    assert override.simulated is True
+    first = next(entry for entry in entries if entry.kind == "command")
+    assert override.number < first.number
+    assert entries[-1].body["ended"] == "finished"
+    says = "set with an override: forehead" if command == "set" else "bench: a simulated pen"
+    assert says in on_pen("records", "list").out
 
 
 @pytest.mark.req("S-22")
 def test_an_override_that_cannot_be_written_down_does_not_act(
-    on_pen: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    on_pen: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pens: list[Any]
 ) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("PENSTROKE_DATA_DIR", str(tmp_path / "file" / "folder"))
     result = on_pen("set", "--zone", "forehead", "--depth", "0.6", *OVERRIDE, "--json")
-    assert (result.code, result.error["code"]) == (8, "record-unwritable")
+    assert (result.code, result.error["code"], pens) == (8, "record-unwritable", [])
 
 
 @pytest.mark.req("S-22")
@@ -478,6 +483,51 @@ def test_an_override_that_is_refused_is_on_record_too(on_pen: Call) -> None:
     result = on_pen("set", "--zone", "forehead", "--depth", "0.8", *OVERRIDE)
     assert result.code == 3
     assert "error" in on_pen("records", "list").out
+    kinds = [entry.kind for entry in on_record(on_pen)]
+    assert kinds == ["store", "opened", "pen", "override", "command", "refused", "closed"]
+    assert not on_pen("records", "list").out.count("finished")
+
+
+def on_record(call: Call) -> list[Entry]:
+    """What this call's settings have written into the store."""
+    settings = {one["name"]: one["value"] for one in call("config", "--json").json["config"]}
+    with open_store(settings["store"], readonly=True) as store:
+        return list(store.entries())
+
+
+@pytest.mark.req("S-14")
+@pytest.mark.parametrize("command", ["set", "run"])
+def test_what_is_set_and_moved_outside_a_treatment_is_on_record_too(on_pen: Call, command: str) -> None:
+    result = on_pen(command, *CHEEK, *(("--for", "2") if command == "run" else ()))
+    assert result.code == 0
+    entries = on_record(on_pen)
+    commands = [entry.body["command"] for entry in entries if entry.kind == "command"]
+    assert commands == ["select-zone", "set-rate", "set-depth", *(["arm", "run"] if command == "run" else [])]
+    listed = on_pen("records", "list", "--json").json["records"]
+    if command == "set":
+        assert listed == []
+        return
+    assert [(row["bench"], row["ended"], row["simulated"]) for row in listed] == [
+        ("a simulated pen", "finished", True)
+    ]
+    (ended,) = [entry for entry in entries if entry.kind == "run-ended"]
+    assert ended.body["elapsed_s"] == pytest.approx(2, abs=0.1)
+    assert [entry.kind for entry in entries].count("sample") >= 2
+
+
+@pytest.mark.req("S-14")
+@pytest.mark.parametrize("command", ["set", "run"])
+def test_nothing_is_set_or_moved_where_nothing_can_be_recorded(
+    on_pen: Call, pens: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    broken = tmp_path / "records.sqlite"
+    broken.write_text("no database")
+    monkeypatch.setenv("PENSTROKE_STORE", str(broken))
+    result = on_pen(command, *CHEEK, *(("--for", "2") if command == "run" else ()), "--json")
+    assert (result.code, result.error["code"], result.out) == (8, "record-not-a-store", "")
+    assert pens == []
+    assert broken.read_text() == "no database"
+    assert on_pen("stop").code == 0  # a stop asks no record
 
 
 @pytest.mark.parametrize("command", ["run", "monitor"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clitools import CHEEK, FOREHEAD, Process, Server
+from clitools import CHEEK, FOREHEAD, Clinic, Process, Server
 
 RUN = ("run", "--zone", "cheek", "--side", "left", "--depth", "0.9", "--rate", "110", "--for", "60")
 Spawn = Callable[..., Process]
@@ -166,16 +166,23 @@ def test_a_program_that_holds_the_port_and_hangs_does_not_answer_stopped(
 # -- a treatment with a person at the terminal ------------------------------------------------------------
 
 
+def treating(
+    spawn: Spawn, server: Server, clinic: Clinic, plan: Path, *more: object, **steps: Any
+) -> Process:
+    """A treatment at a terminal, with these answers in the place of the good ones in its file."""
+    return spawn("--port", server.port, "treat", plan, *clinic.flags(clinic.answers(**steps)), *more)
+
+
 def test_a_person_treats_zone_by_zone(
-    spawn: Spawn, server: Server, plan_file: Callable[..., Path], tmp_path: Path
+    spawn: Spawn, server: Server, plan_file: Callable[..., Path], clinic: Clinic
 ) -> None:
-    process = spawn(
-        "--port", server.port, "treat", plan_file(CHEEK, FOREHEAD), "--journal", tmp_path / "j.jsonl"
-    )
+    plan = plan_file(CHEEK, FOREHEAD)
+    unsaid = {"consent": {"patient_confirmed": None}, "needling": {"start": None, "endpoint": None}}
+    process = treating(spawn, server, clinic, plan, **unsaid)
     process.read_until("yes or no")
     process.type("perhaps\n")
-    process.read_until("type the whole word: yes or no")
-    process.type("y\n")
+    process.read_until("yes or no")
+    process.type("yes\n")
     process.read_until("zone 1 of 2: cheek left, 2 passes")
     process.read_until("start, skip or quit?")
     # While the person thinks the port is held, the line is served, and a stop gets through.
@@ -186,8 +193,9 @@ def test_a_person_treats_zone_by_zone(
     process.read_until("type the whole word: start or skip or quit")
     process.type("start\n")
     process.read_until("pass 1 of 2, vertical: 0.90 mm at 110.0 Hz (6600 rpm)")
+    process.read_until("What does the skin show?")
     # Typed ahead: it must not start the next zone.
-    process.type("start\n")
+    process.type("erythema\nstart\n")
     process.read_until("cheek left: done")
     process.read_until("start, skip or quit?")
     process.type("skip\n")
@@ -195,63 +203,67 @@ def test_a_person_treats_zone_by_zone(
     assert code == 0
     assert "forehead: skipped" in said
     motor = [entry["on"] for entry in server.journal("motor")]
-    assert motor == [True, False, True, False]
+    assert motor == [True, False] * 3  # in the air, and two passes
+    assert clinic.bodies("zone-done")[0]["endpoint"] == "erythema"
+    clinic.make_sure_it_is_whole()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_at_a_prompt(
-    spawn: Spawn, server: Server, plan_file: Callable[..., Path], signum: signal.Signals
+    spawn: Spawn, server: Server, plan_file: Callable[..., Path], clinic: Clinic, signum: signal.Signals
 ) -> None:
-    process = spawn("--port", server.port, "treat", plan_file(CHEEK))
+    process = treating(spawn, server, clinic, plan_file(CHEEK), consent=None)
     process.read_until("yes or no")
     process.send(signum)
     code, said = process.end()
     assert code == 130
     assert f"interrupted ({signum.name})" in said
     assert server.journal("motor") == []
+    assert clinic.bodies("closed") == [{"ended": "interrupted", "code": signum.name}]
 
 
 def test_the_end_of_the_input_at_a_prompt_is_an_interrupt(
-    spawn: Spawn, server: Server, plan_file: Callable[..., Path]
+    spawn: Spawn, server: Server, plan_file: Callable[..., Path], clinic: Clinic
 ) -> None:
-    process = spawn("--port", server.port, "treat", plan_file(CHEEK))
+    process = treating(spawn, server, clinic, plan_file(CHEEK), consent=None)
     process.read_until("yes or no")
     process.type("\x04")
     assert process.end()[0] == 130
+    assert clinic.bodies("closed")[0]["ended"] == "interrupted"
 
 
 def test_an_interrupted_treatment_is_summed_up(
-    spawn: Spawn, server: Server, plan_file: Callable[..., Path], tmp_path: Path
+    spawn: Spawn, server: Server, plan_file: Callable[..., Path], clinic: Clinic
 ) -> None:
-    journal = tmp_path / "j.jsonl"
-    plan = plan_file(CHEEK | {"area_cm2": 160}, FOREHEAD)
-    process = spawn("--port", server.port, "treat", plan, "--yes", "--journal", journal)
-    server.wait_for("needles", extended=True)
+    process = treating(spawn, server, clinic, plan_file(CHEEK | {"area_cm2": 160}, FOREHEAD))
+    process.read_until("pass 1 of 2")
     process.read_until("running")
     process.send(signal.SIGINT)
     code, said = process.end()
     assert code == 130
     assert "begun" in said
     assert "not begun" in said
+    (treatment,) = clinic.treatments()
+    assert f"treatment {treatment}: --resume goes on with it" in said
     stopped(server, "stop")
-    written = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert [entry["event"] for entry in written[-2:]] == ["summary", "closed"]
-    assert written[-1]["ended"] == "interrupted"
-    assert [entry["event"] for entry in written].count("run-ended") == 1
+    kinds = [entry.kind for entry in clinic.entries()]
+    assert kinds[-3:] == ["summary", "interrupted", "closed"]
+    assert clinic.bodies("closed") == [{"ended": "interrupted", "code": "SIGINT"}]
+    assert kinds.count("run-ended") == 2  # one in the air
 
 
-def test_a_treatment_whose_terminal_is_closed_still_closes_its_journal(
-    spawn: Spawn, server: Server, plan_file: Callable[..., Path], tmp_path: Path
+def test_a_treatment_whose_terminal_is_closed_still_closes_its_record(
+    spawn: Spawn, server: Server, plan_file: Callable[..., Path], clinic: Clinic
 ) -> None:
-    journal = tmp_path / "j.jsonl"
-    plan = plan_file(CHEEK | {"area_cm2": 160})
-    process = spawn("--port", server.port, "treat", plan, "--yes", "--journal", journal)
+    process = treating(spawn, server, clinic, plan_file(CHEEK | {"area_cm2": 160}))
+    process.read_until("pass 1 of 2")
     process.read_until("running")
     process.hang_up()  # no signal here: the next line that is printed meets a closed terminal
     assert process.end()[0] == 130
     stopped(server, "stop")
-    last = json.loads(journal.read_text().splitlines()[-1])
-    assert (last["event"], last["ended"]) == ("closed", "interrupted")
+    last = clinic.entries()[-1]
+    assert (last.kind, last.body["ended"]) == ("closed", "interrupted")
+    clinic.make_sure_it_is_whole()
 
 
 def test_the_live_line_changes_in_place_on_a_terminal_that_can(

@@ -76,12 +76,14 @@ def pen_on_record(
 ) -> Iterator[tuple[Pen, Recorder]]:
     """The pen outside a treatment, with what sets or moves it on record before it leaves.
 
-    A run is listed like a treatment, with its reason; a setting only stands in the chain. An override is
-    written before it acts. Raises `RecordError` where nothing can be recorded: then nothing is set.
+    A run is listed like a treatment, with its reason, and so is an override, which is written before it acts;
+    any other setting only stands in the chain. Raises `RecordError` where nothing can be recorded: then
+    nothing is set.
     """
     now = datetime.datetime.now(datetime.UTC)
     token = secrets.randbits(63) + 1
-    name = treatment_id(now, token) if act == "run" else None
+    listed = act == "run" or wish.override_by is not None
+    name = treatment_id(now, token) if listed else None
     operator = str(app.config["operator"])
     with (
         store_of(app) as store,
@@ -91,6 +93,8 @@ def pen_on_record(
         bind(recorder, pen)
         if name is not None:
             reason = (bench or "").strip() or ("a simulated pen" if pen.simulated else "")
+            if act != "run":
+                reason = f"{act} with an override: {wish.zone}"
             if not reason:
                 raise Refused(
                     "this pen is not simulated, and `run` is for the bench: say why with --bench REASON",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,10 +172,12 @@ class _Opened:
                 code="plan-other",
                 hint="resume with the plan it was begun with: a plan under way does not change",
             )
+        # Whoever goes on is responsible from here on, and may be another one than who began.
+        background, operator = self._background(store, row.id), str(self.app.config["operator"])
         return _Course(
             row.id,
             int(str(opened.body["token"]), 16),
-            Session.replay(entries, self._background(store, row.id)),
+            replace(Session.replay(entries, background), operator=background.roster.person(operator)),
             resumed=True,
             cartridge_id=cartridge_in_use(entries),
         )
@@ -188,14 +190,14 @@ class _Opened:
             rows = [row for row in rows if row.id.startswith(resume)]
         if not rows:
             what = "no treatment" if resume == LATEST else f"no treatment {resume}"
-            raise RecordError(
+            raise UsageProblem(
                 f"there is {what} of patient {self.patient} that could be resumed",
-                code="record-missing",
+                code="record-unknown",
                 hint="`penstroke records list` shows what there is; leave out --resume to begin anew",
             )
         if len(rows) > 1:
             ids = ", ".join(row.id for row in rows)
-            raise RecordError(
+            raise UsageProblem(
                 f"{len(rows)} treatments of patient {self.patient} are not finished: {ids}",
                 code="record-ambiguous",
                 hint="name one: --resume ID",
@@ -241,7 +243,8 @@ class _Opened:
             finished = self._with_pen(visit, course, yes=yes)
         except PenError as error:
             ours = bool(self.app.interrupts.why) and isinstance(error, BY_OUR_OWN_STOP)
-            self._close(visit, "interrupted" if ours else "error", error, error.code)
+            code = self.app.interrupts.why if ours else error.code
+            self._close(visit, "interrupted" if ours else "error", error, code)
             raise
         except Interrupted as interrupted:
             self._close(visit, "interrupted", None, interrupted.why)
