@@ -122,3 +122,21 @@ def test_before_any_command_the_motor_belongs_at_rest(first_ns: int, found: bool
         said = watch.judge(reading(0, 1), now_ns)
     assert bool(said) is found
     assert watch.judge(reading(0, 0), 500 * MS) == watch.judge(reading(0, 0), 600 * MS) == ""
+
+
+def test_a_window_may_be_passed_between_two_readings(watch: Watch) -> None:
+    slow = reading(500, 800)
+    assert watch.judge(slow, 400 * MS) == ""
+    assert "measured rate" in watch.judge(slow, 500 * MS)
+
+
+@pytest.mark.parametrize("rate_dhz", [800, 1300])
+def test_after_another_rate_was_commanded_its_own_ramp_is_waited_for(watch: Watch, rate_dhz: int) -> None:
+    changed_ns = 1_300_000_001
+    watch.commanded(500, rate_dhz, changed_ns)
+    for after_ns in (0, 250 * MS, 300 * MS - 1):
+        assert watch.judge(reading(500, 1000), changed_ns + after_ns) == ""
+    for after_ns in (300 * MS, 400 * MS):
+        assert watch.judge(reading(500, rate_dhz), changed_ns + after_ns) == ""
+    watch.judge(reading(500, 1000), changed_ns + 500 * MS)
+    assert "measured rate" in watch.judge(reading(500, 1000), changed_ns + 520 * MS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -13,7 +14,7 @@ from penstroke.errors import DeviceFault, VersionMismatch
 from penstroke.gate import Gate, GateClosed
 from penstroke.held import Held, agree, still_verified
 from penstroke.readiness import cartridge_reasons, deeper_while_running, why_read_only
-from penstroke.safety import NO_CLINIC, AllowedRun, PenLimits, Refusal, Zone
+from penstroke.safety import NO_CLINIC, AllowedRun, ClinicProfile, PenLimits, Refusal, Screening, Zone
 from penstroke.status import Cartridge
 from penstroke.watch import Watch
 from penstroke_protocol import messages as m
@@ -224,9 +225,55 @@ def test_after_a_lost_answer_only_what_the_pen_still_holds_is_believed(off: int)
     assert believed(flags=FLAGS & ~Flag.RATE_SET) == FLAGS & ~Flag.RATE_SET
 
 
+def nothing_held(clinic: ClinicProfile | None = NO_CLINIC, screening: Screening | None = None) -> Held:
+    return Held(PenLimits(0, 2500, 50, 50, 250, 1500, 10), clinic=clinic, screening=screening, gate=Gate())
+
+
+def test_at_first_nothing_is_believed() -> None:
+    held = nothing_held()
+    assert (held.settings, held.ceiling_um) == (Settings(0, 0, 0, 0, 0, 0), 0)
+    assert nothing_held(clinic=None).constraints.clinic is None
+
+
+@pytest.mark.req("S-02")
+def test_a_profile_that_changes_under_our_hands_changes_nothing() -> None:
+    ceilings = {"cheek": 500}
+    held = nothing_held(ClinicProfile("x", ceilings_um=ceilings))
+    ceilings["cheek"] = 1500
+    assert held.constraints.clinic is not None
+    assert held.constraints.clinic.ceiling_um("cheek") == 500
+
+
+@pytest.mark.req("S-02")
+@pytest.mark.parametrize(
+    ("screening", "looser"),
+    [
+        (Screening(Fraction(1, 2), frozenset({("lip", None)}), ("fever",)), False),
+        (Screening(Fraction(1, 4), frozenset({("lip", None), ("chin", None)}), ("fever", "acne")), False),
+        (Screening(Fraction(3, 4), frozenset({("lip", None)}), ("fever",)), True),
+        (Screening(Fraction(1, 2), frozenset(), ("fever",)), True),
+        (Screening(Fraction(1, 2), frozenset({("chin", None)}), ("fever",)), True),
+        (Screening(Fraction(1, 2), frozenset({("lip", None)}), ()), True),
+        (Screening(Fraction(1, 4), frozenset({("lip", None)}), ("acne",)), True),
+    ],
+)
+def test_screening_only_ever_tightens(screening: Screening, looser: bool) -> None:
+    before = Screening(Fraction(1, 2), frozenset({("lip", None)}), ("fever",))
+    held = nothing_held(screening=before)
+    if looser:
+        with pytest.raises(ValueError, match="only ever tightens"):
+            held.screened(screening)
+    else:
+        held.screened(screening)
+    assert held.constraints.screening == (before if looser else screening)
+    unknown = nothing_held(screening=None)
+    unknown.screened(screening)
+    assert unknown.constraints.screening == screening
+
+
 @pytest.mark.req("S-04")
 def test_a_pen_may_hold_the_ceiling_it_was_given_and_no_more() -> None:
-    held = Held(PenLimits(0, 2500, 50, 50, 250, 1500, 10), clinic=NO_CLINIC, screening=None, gate=Gate())
+    held = nothing_held()
     held.hold_told(0)
     for held_um in (1, 500):
         with pytest.raises(DeviceFault, match=f"{held_um} instead of 0"):
