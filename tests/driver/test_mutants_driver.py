@@ -31,12 +31,14 @@ MS = 1_000_000
 def test_needling_is_summed_to_the_nanosecond_until_the_pen_has_rested() -> None:
     duty = Duty(figures())
     assert (duty.left_s(5 * S), duty.rest_left_s(5 * S)) == (600.0, 0.0)
-    duty.ran(100 * S, 200 * S)
-    duty.ran(50 * S, 300 * S)
-    assert duty.left_s(300 * S) == 450.0
-    duty.ran(450 * S, 760 * S)
-    assert duty.left_s(760 * S) == 0.0
-    assert isinstance(duty.check(0.1, 761 * S), Refusal)
+    duty.ran(10 * S, 20 * S)
+    assert duty.left_s(150 * S) == 600.0
+    duty.ran(100 * S, 250 * S)
+    duty.ran(50 * S, 350 * S)
+    assert duty.left_s(350 * S) == 450.0
+    duty.ran(450 * S, 810 * S)
+    assert duty.left_s(810 * S) == 0.0
+    assert isinstance(duty.check(0.1, 811 * S), Refusal)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +271,18 @@ def test_screening_only_ever_tightens(screening: Screening, looser: bool) -> Non
     unknown = nothing_held(screening=None)
     unknown.screened(screening)
     assert unknown.constraints.screening == screening
+
+
+@pytest.mark.req("S-01")
+@pytest.mark.parametrize(
+    ("present", "number", "length_um"), [(True, 7, 2500), (True, 0, None), (False, 7, None)]
+)
+def test_only_a_cartridge_that_is_there_and_read_has_a_length(
+    present: bool, number: int, length_um: int | None
+) -> None:
+    held = nothing_held()
+    held.cartridge(Cartridge(present, number, "L1", "", 16, 2500, 0, 0))
+    assert held.constraints.cartridge_length_um == length_um
 
 
 @pytest.mark.req("S-04")
