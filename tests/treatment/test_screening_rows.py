@@ -288,7 +288,21 @@ def test_a_yes_that_is_taken_back_stays_a_yes_in_this_treatment() -> None:
     outcome = visit.submit(Step.SCREENING)
     assert outcome.state is State.BLOCKED
     assert outcome.reasons[0].code == "screening-blocks"
+    assert visit.session.limits is not None
+    assert visit.session.limits.blocked_by == ("pregnancy or nursing",)
     assert visit.replayed() == visit.session
+
+
+@pytest.mark.req("S-22")
+def test_what_the_pen_is_given_only_tightens() -> None:
+    visit = Visit().to(Step.SCREENING)
+    visit.submit(Step.SCREENING, active_acne="cheek left", sun_plans=True)
+    visit.settle(visit.session.redo(Step.SCREENING, reason="a slip", by=ADA, now=visit.now))
+    visit.submit(Step.SCREENING, warts="chin")
+    limits = visit.session.limits
+    assert limits is not None
+    assert limits.excluded == {("cheek", "left"), ("chin", None)}
+    assert limits.factor == Fraction(3, 4)
 
 
 def test_a_sign_off_may_be_fetched() -> None:
