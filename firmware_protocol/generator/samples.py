@@ -36,6 +36,8 @@ IDENTITY = m.HelloAnswer(
 )
 """A device of the specification's example."""
 
+DIGEST = (0x7766554433221100, 0xFFEEDDCCBBAA9988, 0x1032547698BADCFE, 0xEFCDAB8967452301)
+"""Of the bytes 00 11 22 … of a digest."""
 HELD = m.Flag.CARTRIDGE_IN | m.Flag.ZONE_SET | m.Flag.DEPTH_SET | m.Flag.RATE_SET
 MOVING = HELD | m.Flag.MOTOR_ON | m.Flag.NEEDLES_OUT
 
@@ -67,12 +69,15 @@ ORDINARY: dict[type[Any], Any] = {
         m.CartridgeInfo(1, 0x0123456789ABCDEF, "L2405-7", 20271130, 16, 2500, 0xFEDCBA9876543210, 5512),
         m.Settings(8, m.Side.LEFT, 1000, 900, 1100, HELD),
         m.Condition(m.State.ARMED, HELD, 0),
+        m.Witness(0x0123456789ABCDEF, 4711, *DIGEST),
         m.Refusal(m.Reason.ABOVE_CEILING, 1000),
         m.Hello(m.MAJOR, m.MINOR, MOTION_HASH, 0x1234ABCD, ZONE_DIGEST, m.Role.CONTROLLER),
         m.Bye(),
         m.GetStatus(),
         m.GetCartridge(),
         m.SetTelemetry(50),
+        m.GetWitness(),
+        m.KeepWitness(0x0123456789ABCDEF, 4711, *DIGEST),
         m.SelectZone(8, m.Side.LEFT, 1000),
         m.LowerCeiling(800),
         m.SetDepth(900),

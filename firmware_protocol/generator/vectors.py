@@ -172,7 +172,7 @@ def _misshapen() -> Iterator[dict[str, Any]]:
     def row(name: str, kind: int, code: int, payload: bytes, **expected: str) -> dict[str, Any]:
         return {"name": name, "bytes": encode(kind, code, SESSION, SEQ, EPOCH, payload).hex(), **expected}
 
-    for code in (0x00, 0x06, 0x18, 0x1E, 0x20, 0xFF):
+    for code in (0x00, 0x08, 0x18, 0x1E, 0x20, 0xFF):
         yield row(f"unknown code: REQUEST 0x{code:02x}", 1, code, b"", to="device", refusal="UNKNOWN_CODE")
         yield row(f"unknown code: ANSWER 0x{code:02x}", 2, code, b"", to="host", dropped="unknown code")
     for cls in m.ALL:

@@ -171,6 +171,7 @@ class Reason(IntEnum):
     NEEDLES_OUT = 29
     DISAGREES = 30
     NO_TRIGGER = 31
+    WITNESS_OLDER = 32
 
 
 class Spec(NamedTuple):
@@ -324,6 +325,18 @@ class Condition(Message):
     faults: Annotated[int, Wire("u16", "", "latched faults", names="Fault")]
 
 
+@_message(Kind.ANSWER)
+class Witness(Message):
+    """What a host gave the device to remember of its record: an entry's number and digest."""
+
+    store: Annotated[int, Wire("u64", "", "which record, by its own number; 0 when none is kept")]
+    number: Annotated[int, Wire("u32", "", "number of the entry in that record")]
+    digest_1: Annotated[int, Wire("u64", "", "SHA-256 of the entry, bytes 0 to 7")]
+    digest_2: Annotated[int, Wire("u64", "", "bytes 8 to 15")]
+    digest_3: Annotated[int, Wire("u64", "", "bytes 16 to 23")]
+    digest_4: Annotated[int, Wire("u64", "", "bytes 24 to 31")]
+
+
 @_message(Kind.REFUSAL)
 class Refusal(Message):
     """The request was not carried out; nothing has changed."""
@@ -367,6 +380,23 @@ class SetTelemetry(Message):
     """Sets how often telemetry is sent in this session."""
 
     rate_hz: Annotated[int, Wire("u8", "Hz", "telemetry frames a second", 5, 100)]
+
+
+@_message(Kind.REQUEST, 0x06, answer=Witness, observer=True)
+class GetWitness(Message):
+    """Asks for the witness that is kept."""
+
+
+@_message(Kind.REQUEST, 0x07, answer=Empty)
+class KeepWitness(Message):
+    """Gives the device the newest entry of the host's record to remember, through resets."""
+
+    store: Annotated[int, Wire("u64", "", "which record, by its own number", 1)]
+    number: Annotated[int, Wire("u32", "", "number of the entry in that record", 1)]
+    digest_1: Annotated[int, Wire("u64", "", "SHA-256 of the entry, bytes 0 to 7")]
+    digest_2: Annotated[int, Wire("u64", "", "bytes 8 to 15")]
+    digest_3: Annotated[int, Wire("u64", "", "bytes 16 to 23")]
+    digest_4: Annotated[int, Wire("u64", "", "bytes 24 to 31")]
 
 
 @_message(Kind.REQUEST, 0x10, answer=Settings, motion=True, epoch=True)

@@ -18,6 +18,7 @@ from penstroke_protocol.messages import (
     Fault,
     GetCartridge,
     GetStatus,
+    GetWitness,
     LowerCeiling,
     Reason,
     Release,
@@ -130,6 +131,7 @@ ACTS: Final[Mapping[str, ActSpec]] = {
     "bye": ActSpec("end the session", {}, lambda params, held: Bye()),
     "get-status": ActSpec("read everything the pen holds and measures", {}, lambda params, held: GetStatus()),
     "get-cartridge": ActSpec("read the cartridge", {}, lambda params, held: GetCartridge()),
+    "get-witness": ActSpec("read the witness that is kept", {}, lambda params, held: GetWitness()),
     "set-telemetry": ActSpec(
         "change how often the pen reports",
         {"rate_hz": Param(_telemetry_hz, "5 to 100 Hz")},

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from penstroke_protocol.messages import Witness
 from penstroke_sim.profiles import Profile
 
 EXPIRY: Final = 20_991_231
@@ -33,6 +34,8 @@ class Memory:
     """Treatment's token by cartridge id, written with the cartridge's first stroke and never again."""
     strokes: dict[int, int] = field(default_factory=dict)
     """Strokes made, by cartridge id."""
+    witness: Witness | None = None
+    """What a host gave it to remember of its record."""
 
 
 def new_cartridge(profile: Profile, random: Random) -> Cartridge:

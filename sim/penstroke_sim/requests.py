@@ -22,6 +22,8 @@ from penstroke_protocol.messages import (
     Feature,
     GetCartridge,
     GetStatus,
+    GetWitness,
+    KeepWitness,
     LowerCeiling,
     Reason,
     Release,
@@ -34,6 +36,7 @@ from penstroke_protocol.messages import (
     Start,
     State,
     Status,
+    Witness,
 )
 from penstroke_sim import report, trips
 from penstroke_sim.core import ZONE_BY_NUMBER, Core
@@ -212,6 +215,17 @@ def _faults_gone(core: Core, request: ClearFaults, now_ns: int) -> Objection | N
     return (Reason.NOT_CLEARABLE, standing) if standing else None
 
 
+def _at_rest(core: Core, request: Any, now_ns: int) -> Objection | None:
+    return None if core.state in (State.IDLE, State.FAULT) else (Reason.WRONG_STATE, core.state)
+
+
+def _witness_newer(core: Core, request: KeepWitness, now_ns: int) -> Objection | None:
+    kept = core.memory.witness
+    if kept is None or kept.store != request.store or kept == _witness_in(request):
+        return None
+    return None if request.number > kept.number else (Reason.WITNESS_OLDER, kept.number)
+
+
 _TO_RUN: Final[tuple[Check, ...]] = (
     _depth_set,
     _rate_set,
@@ -229,6 +243,8 @@ CHECKS: Final[dict[type[Any], tuple[Check, ...]]] = {
     GetStatus: (),
     GetCartridge: (),
     SetTelemetry: (),
+    GetWitness: (),
+    KeepWitness: (_at_rest, _witness_newer),
     SelectZone: (_no_fault, _awake, _zone_known, _zone_allowed, _side_fits),
     LowerCeiling: (_booted, _zone_set, _lowers),
     SetDepth: (
@@ -282,6 +298,20 @@ def _get_status(fw: Firmware, request: GetStatus, now_ns: int) -> Status:
 
 def _get_cartridge(fw: Firmware, request: GetCartridge, now_ns: int) -> CartridgeInfo:
     return report.cartridge(fw, now_ns)
+
+
+def _get_witness(fw: Firmware, request: GetWitness, now_ns: int) -> Witness:
+    return fw.memory.witness or Witness(0, 0, 0, 0, 0, 0)
+
+
+def _keep_witness(fw: Firmware, request: KeepWitness, now_ns: int) -> Empty:
+    fw.memory.witness = _witness_in(request)
+    return Empty()
+
+
+def _witness_in(request: KeepWitness) -> Witness:
+    digest = (request.digest_1, request.digest_2, request.digest_3, request.digest_4)
+    return Witness(request.store, request.number, *digest)
 
 
 def _set_telemetry(fw: Firmware, request: SetTelemetry, now_ns: int) -> Empty:
@@ -348,6 +378,8 @@ ACTS: Final[dict[type[Any], Callable[[Firmware, Any, int], Any]]] = {
     GetStatus: _get_status,
     GetCartridge: _get_cartridge,
     SetTelemetry: _set_telemetry,
+    GetWitness: _get_witness,
+    KeepWitness: _keep_witness,
     SelectZone: _select_zone,
     LowerCeiling: _lower_ceiling,
     SetDepth: _set_depth,

@@ -138,6 +138,11 @@ _REFUSALS: dict[Reason, Callable[[int], Why]] = {
         "state-changed", "it holds other settings than were believed", "select and set afresh"
     ),
     Reason.NO_TRIGGER: lambda _: _why("no-trigger", "it has no trigger", "start it from here"),
+    Reason.WITNESS_OLDER: lambda number: _why(
+        "witness-older",
+        f"it remembers entry {number} of this record, which is not below the one told now",
+        "`penstroke records verify` says what is wrong with the record",
+    ),
 }
 
 

@@ -51,6 +51,7 @@ from penstroke.status import (
     Cartridge,
     FaultInfo,
     Identity,
+    KeptWitness,
     LinkStats,
     PenStatus,
     Sample,
@@ -223,6 +224,18 @@ class Pen:
         bits = self._ask_status().faults
         if bits:
             self._ask(messages.ClearFaults(bits))
+
+    def witness(self) -> KeptWitness | None:
+        """What the pen remembers of a host's record, whichever host it was; None where nothing."""
+        return KeptWitness.of(self._ask(messages.GetWitness()))
+
+    def keep_witness(self, witness: KeptWitness) -> None:
+        """Let the pen remember the newest entry of the record, through resets; only while nothing is armed.
+
+        Raises `Refused` (`witness-older`) when it remembers a newer entry of this record, or another one of
+        the same number: then the record is not what it was.
+        """
+        self._ask(witness.request())
 
     def depth_limit(self, zone: str | None = None, side: str | None = None) -> DepthLimit | Refusal:
         """The limit on depth for the zone in force, or for another one as if it were chosen."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from struct import Struct
 from typing import Any
 
 from penstroke.safety.limits import DepthLimit, PenLimits
@@ -15,9 +16,11 @@ from penstroke_protocol.messages import (
     Feature,
     Flag,
     HelloAnswer,
+    KeepWitness,
     Side,
     State,
     Status,
+    Witness,
 )
 
 SIDE_CODES: dict[str | None, Side] = {None: Side.NONE, "left": Side.LEFT, "right": Side.RIGHT}
@@ -99,6 +102,31 @@ class Cartridge:
     def used(self) -> bool:
         """Bound to a treatment, or with strokes behind it."""
         return bool(self.treatment or self.strokes)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptWitness:
+    """What a pen remembers of the host's record: entry `number` of the record `store` had this digest."""
+
+    store: int
+    """The record's own number, 1 to 2**64 - 1."""
+    number: int
+    """1 to 2**32 - 1."""
+    digest: str
+    """SHA-256, 64 hexadecimal digits."""
+
+    @classmethod
+    def of(cls, told: Witness) -> KeptWitness | None:
+        """From the device's answer; None where it keeps none."""
+        words = (told.digest_1, told.digest_2, told.digest_3, told.digest_4)
+        return cls(told.store, told.number, _WORDS.pack(*words).hex()) if told.store else None
+
+    def request(self) -> KeepWitness:
+        """The request that makes a device remember it."""
+        return KeepWitness(self.store, self.number, *_WORDS.unpack(bytes.fromhex(self.digest)))
+
+
+_WORDS = Struct("<4Q")
 
 
 @dataclass(frozen=True, slots=True)

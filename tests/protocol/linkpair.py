@@ -176,6 +176,8 @@ class TinyFirmware:
             return m.Settings(1, 0, 0, getattr(request, "depth_um", 0), getattr(request, "rate_dhz", 0), 0)
         if answer is m.Empty:
             return m.Empty()
+        if answer is m.Witness:
+            return m.Witness(0, 0, 0, 0, 0, 0)
         if answer is m.CartridgeInfo:
             return m.CartridgeInfo(0, 0, "", 0, 0, 0, 0, 0)
         return m.Status(0, 7, m.State.IDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0)

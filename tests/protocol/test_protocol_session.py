@@ -191,7 +191,8 @@ def test_an_observer_moves_nothing(link_pair: MakePair, cls: type[Any]) -> None:
     pair = link_pair(role=m.Role.OBSERVER)
     assert pair.open().role == m.Role.OBSERVER
     end = pair.ask(REQUESTS[cls])
-    if cls.spec.motion:
+    assert not (cls.spec.motion and cls.spec.observer)
+    if not cls.spec.observer:
         assert end.reason == m.Reason.NOT_CONTROLLER
         assert pair.firmware.executed == []
     else:

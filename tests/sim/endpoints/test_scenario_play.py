@@ -136,6 +136,7 @@ def test_every_act_can_be_done() -> None:
         {"do": "hello", "role": "observer"},
         {"do": "get-status"},
         {"do": "get-cartridge"},
+        {"do": "get-witness"},
         {"do": "set-telemetry", "rate_hz": 50},
         {"do": "set-rate", "rate_hz": 100, "refused": "not-controller"},
         *TO_RUNNING,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstroke.cli.app import App, PenGroup, current
+from penstroke.cli.app import App, PenGroup, current, open_pen
 from penstroke.cli.commands.report import export_record, report_record
 from penstroke.cli.errors import UsageProblem
 from penstroke.cli.output import emit, say, show, table
@@ -136,9 +136,10 @@ def _head(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...])
     callback=_head,
     help="A chain head from elsewhere, such as a report's foot; may be given again.",
 )
+@click.option("--pen", is_flag=True, help="Ask the pen at the port, too, what it remembers of the record.")
 @store_option
 @click.pass_context
-def verify_records(ctx: click.Context, heads: tuple[Witness, ...]) -> None:
+def verify_records(ctx: click.Context, heads: tuple[Witness, ...], pen: bool) -> None:
     """Verify the whole store: its file, its chain of entries, and what its witnesses remember.
 
     Exit code 8 when anything was changed, removed, put in, moved or cut off, with where. What no witness
@@ -147,6 +148,8 @@ def verify_records(ctx: click.Context, heads: tuple[Witness, ...]) -> None:
     app = current(ctx)
     with open_records(app, readonly=True) as store:
         witnesses, trouble = _witnesses(app, store)
+        if pen:
+            heads += _remembered(app, store)
         verification = store.verify((*witnesses, *heads))
     if app.json:
         emit({**verification.to_json(), "witness": str(app.config["witness"]), "witness_problem": trouble})
@@ -177,6 +180,17 @@ def _witnesses(app: App, store: Store) -> tuple[tuple[Witness, ...], str | None]
         return witness_file(app, store).recall(), None
     except RecordError as error:
         return (), error.message
+
+
+def _remembered(app: App, store: Store) -> tuple[Witness, ...]:
+    """What the pen at the port remembers of this store."""
+    from penstroke.treatment.pen_witness import recalled
+
+    with open_pen(app, observe=True, sets=False) as pen:
+        witness = recalled(pen, store)
+        if witness is None:
+            say(f"pen {pen.identity.serial} remembers nothing of this record")
+    return () if witness is None else (witness,)
 
 
 def _tell(verification: Verification) -> None:

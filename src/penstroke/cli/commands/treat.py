@@ -270,19 +270,25 @@ class _Opened:
     def _with_pen(self, visit: Visit, course: _Course, *, yes: bool) -> bool:
         from penstroke.cli.records_of import bind, pen_facts
         from penstroke.cli.treating import Treating
+        from penstroke.treatment import pen_witness
         from penstroke.treatment.table import Step
 
+        store = visit.recorder.store
         if course.resumed:
             visit.settle(visit.session.resume(visit.now()))
             say(f"going on at {visit.session.at}" if visit.session.at else "every step is done")
         with open_pen(self.app, treatment=course.token, unscreened=True, ledger=visit.ledger) as pen:
             bind(visit.recorder, pen)
             visit.tell("pen", **pen_facts(pen, self.app.clinic().name))
+            pen_witness.confirm(pen, store)
             self._check(visit, pen)
             treating = Treating(self.app, visit, pen, self.answers, yes, course.cartridge_id)
             while (step := treating.next_step()) is not None:
                 if step is Step.SCREENING:
                     self._check(visit, pen)
+            visit.make_durable()
+            kept = pen_witness.keep(pen, store)
+            visit.tell("witnessed", where="pen", number=kept.number, digest=kept.digest)
         return visit.session.at is None
 
     def _check(self, visit: Visit, pen: Pen) -> None:
