@@ -285,6 +285,38 @@ def test_only_a_cartridge_that_is_there_and_read_has_a_length(
     assert held.constraints.cartridge_length_um == length_um
 
 
+def in_a_zone() -> Held:
+    """All set and verified."""
+    held = nothing_held()
+    held.ceiling_um = 1000
+    held.zone_given(held.if_chosen(cheek(), "left"), 1000, BELIEVED)
+    held.settings = BELIEVED
+    return held
+
+
+@pytest.mark.req("S-04")
+def test_in_another_zone_the_depth_has_to_be_set_again_and_the_rate_has_not() -> None:
+    held = in_a_zone()
+    held.zone_given(held.if_chosen(cheek(), "left"), 1000, BELIEVED)
+    assert held.settings.flags == Flag.ZONE_SET | Flag.RATE_SET
+    assert held.constraints.zone == cheek()
+    assert held.constraints.held_um == 1000
+
+
+@pytest.mark.req("S-04")
+@pytest.mark.parametrize(
+    ("changes", "zone_known"),
+    [({}, True), ({"depth_um": 5}, True), ({"zone": 9}, False), ({"flags": 0}, False)],
+)
+def test_asked_afresh_a_pen_with_another_zone_has_none(changes: dict[str, int], zone_known: bool) -> None:
+    held = in_a_zone()
+    held.asked_afresh(status(**changes))
+    assert (held.constraints.zone is not None) is zone_known
+    held = in_a_zone()
+    held.asked_afresh(status(flags=int(Flag.RATE_SET)))
+    assert held.constraints.zone is None
+
+
 @pytest.mark.req("S-04")
 def test_a_pen_may_hold_the_ceiling_it_was_given_and_no_more() -> None:
     held = nothing_held()
