@@ -105,8 +105,10 @@ def _treatment(store: Store, number: int, entries: int) -> str:
         return Draft(UTC, name, kind, "A. Berg", "PS1-0042", "1.2.3", True, 1.5, 1500, body)
 
     first = [draft("opened", patient="P-17", plan={"title": "Full face", "zones": zones}), draft("pen")]
+    done = [{"index": index, "zone": "cheek", "side": None, "state": "done"} for index in range(1, 8)]
     last = [
-        *(draft("zone-done", index=index, zone="cheek", side=None, state="done") for index in range(1, 8)),
+        *(draft("zone-done", **zone) for zone in done),
+        draft("summary", finished=True, zones=done),
         draft("closed", ended="finished", code=None),
     ]
     samples = [draft("sample", **_SAMPLE)] * max(entries - len(first) - len(last), 0)

@@ -14,7 +14,7 @@ import datetime
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -87,9 +87,12 @@ class Store:
             yield connection
 
     def entries(
-        self, treatment: str | None = None, kinds: Iterable[str] | None = None, after: int = 0
+        self,
+        treatment: str | Collection[str] | None = None,
+        kinds: Collection[str] | None = None,
+        after: int = 0,
     ) -> Iterator[Entry]:
-        """The entries in their order: of one treatment, of some kinds, those after a number.
+        """The entries in their order: of one treatment or several, of some kinds, those after a number.
 
         Raises `RecordError` (`record-tampered`) at an entry that does not match its digest; only `verify`
         looks at how they hang together.
@@ -99,9 +102,10 @@ class Store:
         if after:
             query = query.where(table.c.number > after)
         if treatment is not None:
-            query = query.where(table.c.treatment == treatment)
+            names = [treatment] if isinstance(treatment, str) else treatment
+            query = query.where(table.c.treatment.in_(names))
         if kinds is not None:
-            query = query.where(table.c.kind.in_(list(kinds)))
+            query = query.where(table.c.kind.in_(kinds))
         with self.reading() as connection:
             for number, content, digest in connection.execute(query.execution_options(yield_per=_PAGE)):
                 yield self._entry(number, content, digest)
@@ -142,8 +146,7 @@ class Store:
         from penstroke.records.views import LISTED, listing, unsummed
 
         entries = list(self.entries(kinds=LISTED))
-        killed = [one for name in unsummed(entries) for one in self.entries(name, kinds=("zone-done",))]
-        return listing(entries, killed)
+        return listing(entries, self.entries(unsummed(entries), kinds=["zone-done"]))
 
     def verify(self, witnesses: Sequence[Witness] = ()) -> Verification:
         """Look at everything there is: see `penstroke.records.verify`."""
