@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 SIM = [sys.executable, "-c", "from penstroke_sim.cli import main; main()"]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """Longest wait for a real process on a busy machine; reaching it is a failure."""
 
 
