@@ -13,39 +13,49 @@ from typing import TYPE_CHECKING, Any
 from penstroke import __version__
 from penstroke.cli.app import App, open_pen
 from penstroke.cli.output import say
+from penstroke.cli.store import find_treatment, open_records, witness_file
 from penstroke.errors import PenError, RecordError, Refused
 from penstroke.records.entry import treatment_id
 from penstroke.records.recorder import Recorder
-from penstroke.records.store import Store, open_store
-from penstroke.records.witness import WitnessFile
+from penstroke.records.store import Store
 from penstroke.treatment.ledger import RecordLedger
 
 if TYPE_CHECKING:
     from penstroke.cli.wish import Wish
     from penstroke.pen import Pen
-
-
-def store_of(app: App, *, readonly: bool = False) -> Store:
-    """The store in force. Raises `RecordError`."""
-    return open_store(str(app.config["store"]), readonly=readonly)
-
-
-def witnesses_of(app: App, store: Store) -> tuple[WitnessFile, ...]:
-    """Where the head of this store is kept beside it."""
-    first = store.entry(1)
-    store_id = "" if first is None else str(first.body.get("store_id", ""))
-    return (WitnessFile(Path(app.config["witness"]), store_id),)
+    from penstroke.treatment.plan import PlanZone
+    from penstroke.treatment.session_values import Background
+    from penstroke.treatment.visit import Visit
 
 
 @contextmanager
 def recorder_of(app: App, store: Store, *, treatment: str | None, operator: str) -> Iterator[Recorder]:
     """A recorder with its witnesses; says aloud where one of those could not be told."""
     with Recorder(
-        store, treatment=treatment, operator=operator, witnesses=witnesses_of(app, store)
+        store, treatment=treatment, operator=operator, witnesses=(witness_file(app, store),)
     ) as recorder:
         yield recorder
     if recorder.unwitnessed is not None:
         say(f"the record is not witnessed: {recorder.unwitnessed}")
+
+
+def background_of(app: App, store: Store, patient: str, own: str | None) -> Background:
+    """What a session goes by: the roster, this clinic's templates, the patient's earlier treatments."""
+    from penstroke.records.past import of_patient
+    from penstroke.treatment.roster import load_roster
+    from penstroke.treatment.screening import EarlierTreatment, NeedledZone
+    from penstroke.treatment.session_values import Background
+    from penstroke.treatment.steps.aftercare import load_templates
+
+    earlier = tuple(
+        EarlierTreatment(
+            datetime.datetime.fromisoformat(past.started).astimezone().date(),
+            tuple(NeedledZone(zone, side, depth_um) for zone, side, depth_um in past.zones),
+        )
+        for past in of_patient(store, patient, other_than=own)
+    )
+    templates = load_templates(app.config.aftercare_folder)
+    return Background(load_roster(Path(app.config["roster"])), earlier, templates)
 
 
 def pen_facts(pen: Pen, clinic: str) -> dict[str, Any]:
@@ -86,7 +96,7 @@ def pen_on_record(
     name = treatment_id(now, token) if listed else None
     operator = str(app.config["operator"])
     with (
-        store_of(app) as store,
+        open_records(app) as store,
         recorder_of(app, store, treatment=name, operator=operator) as recorder,
         open_pen(app, treatment=treatment, ledger=RecordLedger(recorder)) as pen,
     ):
@@ -128,3 +138,68 @@ def pen_on_record(
                 recorder.write("closed", **ended)
     if wish.override_by is not None:
         say("the override is on record")
+
+
+@contextmanager
+def pen_in_treatment(app: App, wish: Wish, name: str, longest_s: float) -> Iterator[tuple[Pen, Recorder]]:
+    """The pen for one run in an open treatment: within its plan's zones, its screening and its zone's time.
+
+    What is done counts in the treatment, whose `--resume` goes on behind it. Raises `Refused` where the
+    treatment does not stand at needling, or the zone is none of its plan's or has had its time.
+    """
+    from penstroke.treatment import pen_witness
+    from penstroke.treatment.run import within_zone_time
+    from penstroke.treatment.session import Session
+    from penstroke.treatment.visit import Visit
+
+    with open_records(app) as store:
+        treatment = find_treatment(store, name)
+        entries = list(store.entries(treatment))
+        opened = next(entry.body for entry in entries if entry.kind == "opened")
+        if opened.get("bench") is not None:
+            raise Refused(
+                f"{treatment} was a run at the bench and is no treatment",
+                code="record-unknown",
+                hint="`penstroke records list` lists the treatments",
+            )
+        background = background_of(app, store, str(opened["patient"]), treatment)
+        session = Session.replay(entries, background)
+        operator = background.roster.person(str(app.config["operator"]) or session.operator)
+        with recorder_of(app, store, treatment=treatment, operator=operator) as recorder:
+            visit = Visit(session, recorder)
+            visit.session.may_answer_zone()
+            index, zone = _planned(visit, wish)
+            with open_pen(
+                app, treatment=int(str(opened["token"]), 16), unscreened=True, ledger=visit.ledger
+            ) as pen:
+                pen_witness.confirm(pen, store)
+                visit.settle(visit.session.resume(visit.now()))
+                bind(recorder, pen)
+                visit.tell("pen", **pen_facts(pen, app.clinic().name))
+                limits = visit.session.limits
+                if limits is not None:
+                    pen.screened(limits)
+                visit.tell("zone", index=index, zone=zone.zone, side=zone.side, answer="start")
+                visit.may_needle(index)
+                within_zone_time(visit, zone, index, longest_s)
+                try:
+                    yield pen, recorder
+                except PenError as error:
+                    if not isinstance(error, RecordError):
+                        visit.error(error)
+                    raise
+
+
+def _planned(visit: Visit, wish: Wish) -> tuple[int, PlanZone]:
+    """The zone of the plan that is wished for, and its index from 1. Raises `Refused`."""
+    for index, zone in enumerate(visit.session.plan.zones, start=1):
+        if (zone.zone, zone.side) == (wish.zone, wish.side):
+            return index, zone
+    planned = ", ".join(zone.label() for zone in visit.session.plan.zones)
+    raise Refused(
+        f"{f'{wish.zone} {wish.side or str()}'.strip()} is no zone of this treatment's plan",
+        code="zone-not-planned",
+        hint=f"it has {planned}",
+        zone=wish.zone,
+        side=wish.side,
+    )

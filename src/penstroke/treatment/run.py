@@ -214,6 +214,8 @@ class Needling:
             passes=len(zone.planned_passes()),
             passes_done=known.passes_begun,
             seconds=known.total_s,
+            strokes=known.strokes,
+            endpoint=known.endpoint,
         )
 
     @property
@@ -227,6 +229,10 @@ class Needling:
         A stop asked for from elsewhere raises `Stopped`; a rest that the pen needs is waited for. Iterate it
         under `contextlib.closing`, so that leaving early still tells when the needles may be out.
         """
+        self._needles = self.pen.cartridge().needle_count
+        for result, zone in zip(self.results, self.plan.zones, strict=True):
+            # What was given before a restart, with the cartridge that is there now.
+            result.density_per_cm2 = self._density(result, zone)
         try:
             for index, zone in enumerate(self.plan.zones, start=1):
                 result = self.results[index - 1]
@@ -239,14 +245,20 @@ class Needling:
                     passes=zone.planned_passes()[result.passes_done :],
                     pass_s=pass_seconds(zone.area_cm2, figures()),
                 )
-                answer = self.people.confirm(ahead)
-                self.account.tell("zone", index=index, zone=zone.zone, side=zone.side, answer=answer.value)
-                if answer is Answer.QUIT:
-                    break
-                if answer is Answer.SKIP:
-                    result.state = "skipped"
+                if not ahead.passes:
+                    # All were begun before a restart and count as given: nothing moves here any more.
+                    self._leave(ahead, result)
                 else:
-                    yield from self._zone(ahead, result)
+                    answer = self.people.confirm(ahead)
+                    self.account.tell(
+                        "zone", index=index, zone=zone.zone, side=zone.side, answer=answer.value
+                    )
+                    if answer is Answer.QUIT:
+                        break
+                    if answer is Answer.SKIP:
+                        result.state = "skipped"
+                    else:
+                        yield from self._zone(ahead, result)
                 self.account.tell("zone-done", **asdict(result))
                 yield result
         except BaseException as error:
@@ -269,14 +281,17 @@ class Needling:
         zone = ahead.zone
         self.account.may_needle(ahead.index)
         self._cartridge_now()
-        self._most_um, self._deeper_um, self._end_zone = None, 0, False
+        lowered_mm = self.account.dose.zone(ahead.index).lowered_mm
+        # What was too deep before a restart is too deep after it.
+        self._most_um = None if lowered_mm is None else round(lowered_mm * 1000)
+        self._deeper_um, self._end_zone = 0, False
         self.pen.select_zone(zone.zone, side=zone.side)
         result.state = "begun"
         before: PlannedPass | None = None
         for one in ahead.passes:
             if self._end_zone:
                 break
-            self._within_zone_time(ahead)
+            within_zone_time(self.account, ahead.zone, ahead.index, ahead.pass_s)
             begins = self._set(ahead, one, before)
             before = one
             yield from self._rest(ahead.pass_s)
@@ -284,6 +299,9 @@ class Needling:
             yield begins
             yield from self._pass(begins, result)
             result.passes_done += 1
+        self._leave(ahead, result)
+
+    def _leave(self, ahead: ZoneAhead, result: ZoneResult) -> None:
         result.endpoint = self._endpoint(ahead, self.people.endpoint(ahead), result.passes_done)
         result.state = "done"
 
@@ -305,17 +323,6 @@ class Needling:
                 reason=self.people.other_cartridge(cartridge),
             )
         self.cartridge_id = cartridge.id
-
-    def _within_zone_time(self, ahead: ZoneAhead) -> None:
-        """What was given in this zone is counted over restarts, and what is not known as given."""
-        verdict = check_zone_time(
-            ahead.pass_s,
-            figures(),
-            used_s=self.account.dose.zone(ahead.index).total_s,
-            planned_s=self._planned_s[ahead.index - 1],
-        )
-        if isinstance(verdict, Refusal):
-            raise Refused.of(verdict)
 
     def _set(self, ahead: ZoneAhead, one: PlannedPass, before: PlannedPass | None) -> PassBegins:
         """Set rate and depth in the order in which neither is too slow for the other on the way."""
@@ -341,7 +348,7 @@ class Needling:
             with strokes:
                 for sample in strokes:
                     result.strokes = strokes_before + sample.strokes
-                    result.density_per_cm2 = self._density(result, ahead)
+                    result.density_per_cm2 = self._density(result, ahead.zone)
                     self.account.device_time(sample.device_ms)
                     self.account.tell("sample", **measured(sample))
                     yield self._reading(sample, begins, result)
@@ -356,7 +363,7 @@ class Needling:
             raise
         # The pen's own counter has the strokes before the first reading and after the last one too.
         result.strokes = strokes_before + self.pen.status().strokes - pen_before
-        result.density_per_cm2 = self._density(result, ahead)
+        result.density_per_cm2 = self._density(result, ahead.zone)
         self._pass_ended(strokes, result)
         if strokes.ended != "duration" and not self._end_zone:
             raise Stopped("a stop was asked for; the needles are stopped and retracted")
@@ -430,8 +437,8 @@ class Needling:
 
     # -- figures ---------------------------------------------------------------------------------------
 
-    def _density(self, result: ZoneResult, ahead: ZoneAhead) -> float:
-        return round(result.strokes * self._needles / ahead.zone.area_cm2, 1)
+    def _density(self, result: ZoneResult, zone: PlanZone) -> float:
+        return round(result.strokes * self._needles / zone.area_cm2, 1)
 
     def _reading(self, sample: Sample, begins: PassBegins, result: ZoneResult) -> Reading:
         ahead = begins.ahead
@@ -483,3 +490,18 @@ def measured(sample: Sample) -> dict[str, object]:
         "battery_pct": sample.battery_pct,
         "missed": sample.missed,
     }
+
+
+def within_zone_time(account: Account, zone: PlanZone, index: int, for_s: float) -> None:
+    """Raise `Refused` (`zone-time-exceeded`) where so many seconds more are too many for this zone.
+
+    What was given in it is counted over restarts, and what is not known as given.
+    """
+    verdict = check_zone_time(
+        for_s,
+        figures(),
+        used_s=account.dose.zone(index).total_s,
+        planned_s=pass_seconds(zone.area_cm2, figures()) * len(zone.planned_passes()),
+    )
+    if isinstance(verdict, Refusal):
+        raise Refused.of(verdict)

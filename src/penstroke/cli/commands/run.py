@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstroke.cli.app import App, PenCommand, current
-from penstroke.cli.errors import BY_OUR_OWN_STOP
+from penstroke.cli.errors import BY_OUR_OWN_STOP, UsageProblem
 from penstroke.cli.live import run_line, sample_object
 from penstroke.cli.output import LiveLine, say, show
-from penstroke.cli.records_of import pen_on_record
+from penstroke.cli.records_of import pen_in_treatment, pen_on_record
+from penstroke.cli.store import store_option
 from penstroke.cli.values import seconds
 from penstroke.cli.wish import Wish, held_object, wish_of, wish_options
 from penstroke.errors import DeviceFault, PenError, Stopped
@@ -38,17 +39,41 @@ if TYPE_CHECKING:
 @click.option(
     "--bench", metavar="REASON", help="Why this pen, which is not simulated, runs without a patient."
 )
+@click.option("--treatment", metavar="ID", help="The open treatment that this run belongs to.")
+@click.option("--operator", metavar="NAME", help="Who runs it; in a treatment, by the name in the roster.")
+@click.option("--roster", metavar="FILE", help="Who works here; else roster.toml beside the configuration.")
+@store_option
 @click.pass_context
-def command(ctx: click.Context, /, for_s: str, start: str, bench: str | None, **given: Any) -> None:
-    """Needle for so many seconds, on the bench. Ctrl-C stops and retracts.
+def command(
+    ctx: click.Context,
+    /,
+    for_s: str,
+    start: str,
+    bench: str | None,
+    treatment: str | None,
+    operator: str | None,
+    roster: str | None,
+    **given: Any,
+) -> None:
+    """Needle for so many seconds, on the bench or in an open treatment. Ctrl-C stops and retracts.
 
-    Every cartridge used so is a bench cartridge from then on: no treatment takes it.
+    Every cartridge used on the bench is a bench cartridge from then on: no treatment takes it. In a treatment
+    that stands at needling the run counts as a pass of its zone.
     """
     from penstroke.pen import BENCH_TREATMENT
 
     app = current(ctx)
+    app.flags |= {"operator": operator, "roster": roster}
     wish, length_s = wish_of(given), seconds(for_s)
-    with pen_on_record(app, wish, "run", treatment=BENCH_TREATMENT, bench=bench) as (pen, recorder):
+    if treatment is None:
+        opened = pen_on_record(app, wish, "run", treatment=BENCH_TREATMENT, bench=bench)
+    elif bench is not None:
+        raise UsageProblem(
+            "--bench says that there is no patient, and --treatment names one: give one of them"
+        )
+    else:
+        opened = pen_in_treatment(app, wish, treatment, length_s)
+    with opened as (pen, recorder):
         wish.apply(pen)
         before = pen.status()
         _announce(app, before, wish, length_s, bench, on_trigger=start == "trigger")

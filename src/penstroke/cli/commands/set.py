@@ -10,11 +10,13 @@ from penstroke.cli.app import PenCommand, current
 from penstroke.cli.commands.status import status_text
 from penstroke.cli.output import show
 from penstroke.cli.records_of import pen_on_record
+from penstroke.cli.store import store_option
 from penstroke.cli.wish import held_object, wish_of, wish_options
 
 
 @click.command("set", cls=PenCommand)
 @wish_options(required=False)
+@store_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Set zone, depth and rate, verify them by reading back, and show what the pen holds. Moves nothing."""

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from penstroke.treatment.answers import Answers
     from penstroke.treatment.plan import TreatmentPlan
     from penstroke.treatment.session import Session
-    from penstroke.treatment.session_values import Background
     from penstroke.treatment.visit import Visit
 
 LATEST = "latest"
@@ -117,14 +116,15 @@ class _Opened:
         return cls(app, loaded, plan, found, patient_reference(patient))
 
     def treat(self, resume: str | None, *, yes: bool) -> int:
-        from penstroke.cli.records_of import recorder_of, store_of
+        from penstroke.cli.records_of import recorder_of
+        from penstroke.cli.store import open_records
         from penstroke.treatment.visit import Visit
 
         # Once before anything is opened, against the pen the plan was written for.
         violations = check_against(self.app, self.plan, None)
         if violations:
             raise refusal(violations)
-        with store_of(self.app) as store:
+        with open_records(self.app) as store:
             course = self._begun(store) if resume is None else self._taken_up(store, resume)
             name, operator = course.name, course.session.operator
             with recorder_of(self.app, store, treatment=name, operator=operator) as recorder:
@@ -146,6 +146,7 @@ class _Opened:
     # -- beginning and going on ------------------------------------------------------------------------
 
     def _begun(self, store: Store) -> _Course:
+        from penstroke.cli.records_of import background_of
         from penstroke.records.entry import treatment_id
         from penstroke.treatment.session import Session
 
@@ -154,12 +155,13 @@ class _Opened:
             self.plan,
             patient=self.patient,
             operator=str(self.app.config["operator"]),
-            background=self._background(store, None),
+            background=background_of(self.app, store, self.patient, None),
         )
         name = treatment_id(datetime.datetime.now(datetime.UTC), token)
         return _Course(name, token, session, resumed=False)
 
     def _taken_up(self, store: Store, resume: str) -> _Course:
+        from penstroke.cli.records_of import background_of
         from penstroke.treatment.session import Session
         from penstroke.treatment.visit import cartridge_in_use
 
@@ -173,7 +175,8 @@ class _Opened:
                 hint="resume with the plan it was begun with: a plan under way does not change",
             )
         # Whoever goes on is responsible from here on, and may be another one than who began.
-        background, operator = self._background(store, row.id), str(self.app.config["operator"])
+        background = background_of(self.app, store, self.patient, row.id)
+        operator = str(self.app.config["operator"])
         return _Course(
             row.id,
             int(str(opened.body["token"]), 16),
@@ -203,26 +206,6 @@ class _Opened:
                 hint="name one: --resume ID",
             )
         return rows[0]
-
-    def _background(self, store: Store, own: str | None) -> Background:
-        from penstroke.records.past import of_patient
-        from penstroke.treatment.roster import load_roster
-        from penstroke.treatment.screening import EarlierTreatment, NeedledZone
-        from penstroke.treatment.session_values import Background
-        from penstroke.treatment.steps.aftercare import load_templates
-
-        earlier = tuple(
-            EarlierTreatment(
-                datetime.datetime.fromisoformat(past.started).astimezone().date(),
-                tuple(NeedledZone(zone, side, depth_um) for zone, side, depth_um in past.zones),
-            )
-            for past in of_patient(store, self.patient, other_than=own)
-        )
-        return Background(
-            load_roster(Path(self.app.config["roster"])),
-            earlier,
-            load_templates(self.app.config.aftercare_folder),
-        )
 
     def _write_opened(self, recorder: Recorder, token: int) -> None:
         recorder.write(
