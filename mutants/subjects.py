@@ -45,7 +45,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{_DRIVER}/duty.py": _tests("driver", "mutants_driver", "driver_strokes"),
     f"{_DRIVER}/gate.py": _HOST,
     f"{_DRIVER}/held.py": _HOST,
-    f"{_DRIVER}/line.py": _HOST + _tests("driver", "driver_gaps"),
+    f"{_DRIVER}/line.py": _tests("driver", "mutants_line") + _HOST + _tests("driver", "driver_gaps"),
     f"{_DRIVER}/pen.py": _HOST + _tests("driver", "driver_gaps"),
     f"{_DRIVER}/readiness.py": _tests("driver", "mutants_driver", "driver_pen", "driver_gate"),
     f"{_DRIVER}/strokes.py": _MOTION,

@@ -99,3 +99,9 @@ def test_only_the_field_that_is_wrong_is_named(edge: Widths, name: str) -> None:
 def test_a_field_with_a_unit_is_told_with_it() -> None:
     with pytest.raises(BadPayload, match=r"depth_um = 99999 is outside 1 to 65535 µm$"):
         pack(m.SetDepth.layout, m.SetDepth(99_999))
+
+
+@pytest.mark.parametrize("kind", ["u8", "u16", "u32", "u64", "i16"])
+def test_a_narrow_range_is_judged_whatever_the_width(kind: str) -> None:
+    layout = layout_of(make_dataclass("One", [("a", Annotated[int, Wire(kind, "", "", 5, 7)])]))
+    assert layout.narrow == ((0, 5, 7),)
