@@ -135,7 +135,7 @@ class Strokes:
                 line.stop_demanded = False
                 self._end("stopped")
                 break
-            if self.moving_ns() > self._longest_ns:
+            if self.moving_ns() >= self._longest_ns:
                 self._overrun()
                 break
             if now_ns >= self._beat_due_ns and line.link.beat(self._believed, now_ns):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from penstroke import strokes as loop
+from penstroke.connecting import connect
 from penstroke.pen import Pen
+from penstroke.ports.opening import adopt
 from penstroke.strokes import sample_of
+from penstroke_protocol import Receiver
 from penstroke_protocol.host_link import TelemetryReceived
-from penstroke_protocol.messages import Flag, State, Telemetry
+from penstroke_protocol.messages import Flag, Kind, State, Telemetry
+from penstroke_sim.inprocess import VirtualPort, open_virtual
 
 MS = 1_000_000
 
@@ -100,3 +105,48 @@ def test_on_the_trigger_the_presses_together_may_not_pass_the_longest(ready: Pen
     assert strokes.ended == "duration"
     assert strokes.moving_ns() == pytest.approx(2_000 * MS, abs=150 * MS)
     assert sample.elapsed_s < 3
+
+
+def test_on_the_trigger_one_press_of_the_whole_time_is_all(ready: Pen, pen_sim: Any) -> None:
+    """The pen ends the press; what is left is no time, so the run is over, and does not wait armed."""
+    with ready.needling(longest_s=2, trigger=True) as strokes:
+        next(strokes)
+        pen_sim.inject("trigger-press")
+        for sample in strokes:
+            assert sample.elapsed_s < 3
+    assert strokes.ended == "duration"
+
+
+class Beats(VirtualPort):
+    """A port that knows when each beat left."""
+
+    def __init__(self) -> None:
+        super().__init__(open_virtual("sim://pen?seed=1&clock=virtual").world)
+        self.left_ns: list[int] = []
+        self._receiver = Receiver()
+
+    def write(self, data: bytes) -> None:
+        frames = self._receiver.receive(data)
+        self.left_ns += [self.now_ns() for frame in frames if frame.kind == Kind.BEAT]
+        super().write(data)
+
+
+@pytest.mark.req("S-08")
+def test_a_beat_leaves_every_50_ms_from_the_arm_to_the_end() -> None:
+    port = Beats()
+    with connect(adopt(port), treatment=7) as pen:
+        pen.select_zone("chin")
+        pen.set_rate(hz=110)
+        pen.set_depth(mm=0.5)
+        assert port.left_ns == []
+        armed_ns = port.now_ns()
+        with pen.needling(longest_s=10) as strokes:
+            for sample in strokes:
+                if sample.elapsed_s > 2:
+                    break
+        ended_ns = port.now_ns()
+    gaps = {after - before for before, after in pairwise(port.left_ns)}
+    assert gaps == {50 * MS}
+    assert 40 <= len(port.left_ns) <= 43
+    assert armed_ns < port.left_ns[0] < armed_ns + 40 * MS
+    assert port.left_ns[-1] < ended_ns

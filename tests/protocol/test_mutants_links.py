@@ -225,7 +225,7 @@ def test_stops_are_numbered_from_the_nonce_and_never_zero(nonce: int, seqs: list
 def test_beats_are_numbered_from_one_and_their_numbers_go_round(pair: LinkPair) -> None:
     payload = pack(m.Telemetry.layout, m.Telemetry(0, 9, m.State.ARMED, 0, 0, 0, 0, 0, 0, 0, 100))
     pair.tell_host(m.Kind.TELEMETRY, 0, payload, session=pair.host.session, seq=1, epoch=1)
-    for before, numbers in ((0, [1, 2, 3]), (0xFFFD, [0xFFFE, 0xFFFF, 0, 1])):
+    for before, numbers in ((pair.host._beat_seq, [1, 2, 3]), (0xFFFD, [0xFFFE, 0xFFFF, 0, 1])):
         pair.host._beat_seq = before
         for number in numbers:
             assert pair.host.beat(m.State.ARMED, pair.now_ns)
