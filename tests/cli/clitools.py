@@ -31,6 +31,12 @@ FOREHEAD = {"zone": "forehead", "area_cm2": 1.6, "depth_mm": 0.4, "rate_hz": 110
 
 PATIENT, OPERATOR, CLINICIAN = "P-17", "Ben Example", "Dr. Ada Example"
 ROSTER = EXAMPLES / "roster.toml"
+ANTICOAGULANT = {
+    "anticoagulant": True,
+    "anticoagulant_signed_by": CLINICIAN,
+    "anticoagulant_reason": "low dose, agreed with the cardiologist",
+}
+"""Answers to screening that lower ceilings to three quarters."""
 SKIPPED = {"skip": {"reason": "not in this test", "by": CLINICIAN}}
 
 

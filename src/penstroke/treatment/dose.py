@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 
 
@@ -17,6 +18,14 @@ class ZoneDose:
     """Time needles moved, whole seconds of a run of which no end is on record included."""
     running_s: float = 0.0
     """The planned length of a run that was begun and whose end is not on record yet."""
+    strokes: int = 0
+    """As the pen counted them; those of a run of which no end is on record by its rate and planned length."""
+    strokes_before: int = 0
+    """Before the run that was begun last."""
+    lowered_mm: float | None = None
+    """The depth that was asked for last while needles moved; None where it was left as set."""
+    endpoint: str | None = None
+    """What the skin showed when the zone was left."""
     done: bool = False
     skipped: bool = False
 
@@ -55,18 +64,36 @@ def dose_after(dose: Dose, kind: str, body: Mapping[str, Any]) -> Dose:
         case "command" if body["command"] == "run" and dose.open_zone is not None:
             zone = dose.zone(dose.open_zone)
             begun = max(zone.passes_begun, int(body.get("number", zone.passes_begun + 1)))
+            running_s = float(body["for_s"])
             return _with(
-                dose, dose.open_zone, passes_begun=begun, seconds=zone.total_s, running_s=float(body["for_s"])
+                dose,
+                dose.open_zone,
+                passes_begun=begun,
+                seconds=zone.total_s,
+                running_s=running_s,
+                strokes=zone.strokes + ceil(running_s * float(body.get("rate_hz", 0.0))),
+                strokes_before=zone.strokes,
             )
+        case "command" if body["command"] == "set-depth" and _moving(dose):
+            return _with(dose, dose.open_zone, lowered_mm=float(body["depth_mm"]))
         case "run-ended" if dose.open_zone is not None:
-            seconds = dose.zone(dose.open_zone).seconds + float(body["elapsed_s"])
-            return _with(dose, dose.open_zone, seconds=seconds, running_s=0.0)
+            zone = dose.zone(dose.open_zone)
+            seconds = zone.seconds + float(body["elapsed_s"])
+            strokes = max(zone.strokes_before, int(body.get("zone_strokes", 0)))
+            return _with(dose, dose.open_zone, seconds=seconds, running_s=0.0, strokes=strokes)
         case "zone-done":
-            return _ended(_with(dose, body["index"], done=body["state"] == "done"))
+            done, endpoint = body["state"] == "done", body.get("endpoint")
+            return _ended(_with(dose, body["index"], done=done, endpoint=endpoint))
     return dose
 
 
-def _with(dose: Dose, index: int, **changes: Any) -> Dose:
+def _moving(dose: Dose) -> bool:
+    return dose.open_zone is not None and dose.zone(dose.open_zone).running_s > 0
+
+
+def _with(dose: Dose, index: int | None, **changes: Any) -> Dose:
+    if index is None:
+        return dose
     return replace(dose, zones={**dose.zones, index: replace(dose.zone(index), **changes)})
 
 
