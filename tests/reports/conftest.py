@@ -6,7 +6,8 @@ import pytest
 from reportentries import treatment
 
 from penstroke.records.entry import Entry
-from penstroke.records.summary import TreatmentSummary, summary_of
+from penstroke.records.summary import summary_of
+from penstroke.records.told import TreatmentSummary
 
 
 @pytest.fixture(scope="session")

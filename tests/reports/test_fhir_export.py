@@ -19,7 +19,8 @@ from fhir.resources.R4B.bundle import Bundle
 from reportentries import Chain, treatment
 
 from penstroke.data import zone_table
-from penstroke.records.summary import TreatmentSummary, summary_of
+from penstroke.records.summary import summary_of
+from penstroke.records.told import TreatmentSummary
 from penstroke.reports.fhir import bundle_of, fhir_export
 
 CHANGED_IN_R4B = {

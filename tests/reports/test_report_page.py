@@ -11,7 +11,8 @@ import pytest
 from reportentries import TREATMENT, Chain, treatment
 
 from penstroke.data import zone_table
-from penstroke.records.summary import TreatmentSummary, summary_of
+from penstroke.records.summary import summary_of
+from penstroke.records.told import TreatmentSummary
 from penstroke.reports import drawing
 from penstroke.reports.content import report_of
 from penstroke.reports.german import GERMAN, ZONES

@@ -14,7 +14,8 @@ import typst
 from reportentries import treatment
 
 from penstroke.errors import PenError
-from penstroke.records.summary import TreatmentSummary, summary_of
+from penstroke.records.summary import summary_of
+from penstroke.records.told import TreatmentSummary
 from penstroke.reports import pdf
 from penstroke.reports.content import report_of
 from penstroke.reports.html import html_report

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from reportentries import limits
 
-from penstroke.records.summary import Reading, Run, TreatmentSummary
+from penstroke.records.told import Reading, Run, TreatmentSummary
 from penstroke.reports.plot import depth_rate_plot, plot_words
 from penstroke.reports.words import words
 

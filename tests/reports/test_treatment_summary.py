@@ -8,7 +8,8 @@ import pytest
 from reportentries import OPERATOR, TREATMENT, Chain, treatment
 
 from penstroke.records.entry import Entry
-from penstroke.records.summary import TreatmentSummary, summary_of
+from penstroke.records.summary import summary_of
+from penstroke.records.told import TreatmentSummary
 
 
 def test_who_what_and_when(summary: TreatmentSummary) -> None:

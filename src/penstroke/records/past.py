@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from penstroke.records.store import Store
-from penstroke.records.summary import TreatmentSummary, summary_of
+from penstroke.records.summary import summary_of
+from penstroke.records.told import TreatmentSummary
 from penstroke.records.views import TreatmentRow
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from penstroke.records.corrections import corrected
 from penstroke.records.entry import Entry
-from penstroke.records.summary import corrected
 
 LISTED: Final = ("opened", "summary", "resumed", "closed", "correction")
 """The kinds of entries that a list is made from: a few of the thousands that a treatment has."""

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstroke.data import zone_table
-from penstroke.records.summary import Correction, Step, Told, TreatmentSummary, ZoneSummary
+from penstroke.records.corrections import Correction
+from penstroke.records.plain import count, mapping, number, sequence
+from penstroke.records.told import Step, Told, TreatmentSummary, ZoneSummary
 from penstroke.reports.drawing import ZoneMark, map_words, zone_map
 from penstroke.reports.faces import PICTURES, picture
 from penstroke.reports.parts import NONE, Block, Cell, Facts, Figure, Listing, Notice, Report, Section, Table
-from penstroke.reports.plain import clock, key_words, minutes, plain, span, time_of, zone_and_side
+from penstroke.reports.plain import clock, key_words, minutes, plain, span, strength, time_of, zone_and_side
 from penstroke.reports.plot import depth_rate_plot, plot_words
 from penstroke.reports.words import Words, words, zone_words
 
@@ -123,10 +125,10 @@ class _Teller:
             f"{say('lot')} {self._plain(body.get('lot'))}",
             f"{say('expires')} {self._plain(body.get('expiry'))}",
         ]
-        if body.get("needle_count"):
-            parts.append(f"{body['needle_count']} {say('needles')}")
-        if body.get("needle_length_um"):
-            parts.append(f"{body['needle_length_um'] / 1000:g} mm")
+        if needles := count(body.get("needle_count")):
+            parts.append(f"{needles} {say('needles')}")
+        if length_um := number(body.get("needle_length_um")):
+            parts.append(f"{length_um / 1000:g} mm")
         return ", ".join(parts)
 
     def _plain_sight(self) -> tuple[Block, ...]:
@@ -342,20 +344,17 @@ class _Teller:
         removed = s.step("numbing")
         if numbing.get("product") and applied is not None and removed is not None:
             entry = applied.entry
-            strength = numbing.get("concentration")
-            if numbing.get("lidocaine_pct") is not None:
-                strength = f"lidocaine {numbing['lidocaine_pct']:g} %" + (f", {strength}" if strength else "")
             off = clock(removed.utc) if removed is not applied and removed.state == "done" else NONE
             rows = [
                 (say("Numbing"), self._answer(entry, "product", numbing)),
-                (say("Strength"), Cell(self._plain(strength))),
+                (say("Strength"), Cell(strength(numbing) or NONE)),
                 (say("Amount"), self._answer(entry, "grams", numbing, " g")),
                 (say("Area"), self._answer(entry, "area_cm2", numbing, " cm²")),
                 (say("On, off"), Cell(f"{clock(applied.started_utc or applied.utc)}, {off}")),
             ]
             blocks.append(Facts(tuple(rows)))
         step = s.step("mesotherapy")
-        solutions = [one for one in s.answers("mesotherapy").get("solutions") or [] if isinstance(one, dict)]
+        solutions = [mapping(one) for one in sequence(s.answers("mesotherapy").get("solutions"))]
         if step is not None and solutions:
             headers = ("solution", "ingredients", "lot", "expires", "sterile", "mL", "zones")
             blocks.append(
@@ -374,7 +373,7 @@ class _Teller:
             shown = self._plain(one.get(key)) if text is None else text
             return self._cell(entry, f"answers.solutions.{place}.{key}", shown)
 
-        zones = "; ".join(zone_words(*zone_and_side(label), self.say) for label in one.get("zones") or [])
+        zones = "; ".join(zone_words(*zone_and_side(label), self.say) for label in sequence(one.get("zones")))
         named = one.get("ingredients_text") or one.get("ingredients")
         return (
             cell("product"),
@@ -390,7 +389,7 @@ class _Teller:
         step = self.summary.step("aftercare")
         if step is None:
             return ()
-        told = step.answers.get("directions") or step.facts.get("directions") or []
+        told = sequence(step.answers.get("directions")) or sequence(step.facts.get("directions"))
         items = [Cell(self._plain(one)) for one in told]
         note = self._notes(step.entry, "answers.directions")
         return (Listing((*items, *((Cell(note),) if note else ()))),) if items else ()

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from penstroke.records.entry import canonical
-from penstroke.records.summary import Step, Told, TreatmentSummary, ZoneSummary
+from penstroke.records.plain import mapping, number, sequence, text, texts
+from penstroke.records.told import Step, Told, TreatmentSummary, ZoneSummary
 from penstroke.reports.fhir_parts import (
     SAY,
     Resource,
@@ -29,11 +30,12 @@ from penstroke.reports.fhir_parts import (
     concept,
     day,
     figures,
+    instant,
     item,
     property_of,
     site_of,
 )
-from penstroke.reports.plain import clean, plain, zone_and_side
+from penstroke.reports.plain import clean, plain, strength, zone_and_side
 
 _HTEST: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
@@ -164,12 +166,12 @@ class _Bundle:
                     "Device",
                     f"cartridge {place}",
                     status="active",
-                    lotNumber=body.get("lot"),
+                    lotNumber=text(body.get("lot")),
                     expirationDate=day(body.get("expiry")),
                     type={"text": "needle cartridge, sterile, single use"},
                     property=[
-                        property_of("needle count", body.get("needle_count"), "1"),
-                        property_of("needle length", (body.get("needle_length_um") or 0) / 1000, "mm"),
+                        *property_of("needle count", number(body.get("needle_count")), 1, "1"),
+                        *property_of("needle length", number(body.get("needle_length_um")), 1000, "mm"),
                     ],
                     parent=pens[0] if pens else None,
                 )
@@ -222,7 +224,7 @@ class _Bundle:
             performer=performers,
             bodySite=[site_of(zone.zone, zone.side) for zone in needled],
             usedReference=devices,
-            note=[{"text": text} for text in notes],
+            note=[{"text": one} for one in notes],
         )
 
     def _note(self, one: Told) -> str:
@@ -336,16 +338,15 @@ class _Bundle:
         if applied is None or removed is None or not answers.get("product"):
             return
         off = removed is not applied and removed.state == "done"
-        strength = answers.get("concentration")
-        if answers.get("lidocaine_pct") is not None:
-            strength = f"lidocaine {answers['lidocaine_pct']:g} %" + (f", {strength}" if strength else "")
-        period = {"start": applied.started_utc or applied.utc, **({"end": removed.utc} if off else {})}
+        how_strong = strength(answers)
+        begun = instant(applied.started_utc) or applied.utc
+        period = {"start": begun, **({"end": removed.utc} if off else {})}
         self._administration(
             "numbing",
             patient,
             performers,
             main,
-            text=f"{answers['product']}" + (f" ({strength})" if strength else ""),
+            product=f"{plain(answers['product'], SAY)}" + (f" ({how_strong})" if how_strong else ""),
             when={"effectivePeriod": period},
             amount=(answers.get("grams"), "g"),
             zones=answers.get("zones"),
@@ -357,14 +358,15 @@ class _Bundle:
         step: Step | None = self.s.step("mesotherapy")
         if step is None or step.state != "done":
             return
-        for place, one in enumerate(self.s.answers("mesotherapy").get("solutions") or [], start=1):
-            named = one.get("ingredients_text") or ", ".join(one.get("ingredients") or [])
+        solutions = sequence(self.s.answers("mesotherapy").get("solutions"))
+        for place, one in enumerate(map(mapping, solutions), start=1):
+            named = text(one.get("ingredients_text")) or ", ".join(texts(one.get("ingredients")))
             self._administration(
                 f"solution {place}",
                 patient,
                 performers,
                 main,
-                text=f"{one.get('product')}" + (f" ({named})" if named else ""),
+                product=plain(one.get("product"), SAY) + (f" ({named})" if named else ""),
                 when={"effectiveDateTime": step.utc},
                 amount=(one.get("volume_ml"), "mL"),
                 zones=one.get("zones"),
@@ -381,7 +383,7 @@ class _Bundle:
         performers: list[Resource],
         main: Resource,
         *,
-        text: str,
+        product: str,
         when: Resource,
         amount: tuple[object, str],
         zones: object,
@@ -389,11 +391,12 @@ class _Bundle:
         note: str,
     ) -> None:
         value, unit = amount
-        labels = [str(label) for label in zones] if isinstance(zones, list) else []
+        dose = number(value)
+        labels = list(texts(zones))
         where = f"to {', '.join(labels)}" if labels else ""
         dosage: Resource = {}
-        if isinstance(value, int | float):  # FHIR has no dosage without a dose
-            dosage = {"route": {"text": "to the skin"}, "dose": {"value": value, "unit": unit}}
+        if dose is not None:  # FHIR has no dosage without a dose
+            dosage = {"route": {"text": "to the skin"}, "dose": {"value": dose, "unit": unit}}
             if where:
                 dosage["text"] = where
             if len(labels) == 1:
@@ -404,11 +407,11 @@ class _Bundle:
             name,
             partOf=[main],
             status="completed" if done else "in-progress",
-            medicationCodeableConcept={"text": text},
+            medicationCodeableConcept={"text": product},
             subject=patient,
             performer=performers,
             dosage=dosage,
-            note=[{"text": text} for text in notes],
+            note=[{"text": one} for one in notes],
             **when,
         )
 

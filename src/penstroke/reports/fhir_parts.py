@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from typing import Any, Final
 
 from penstroke.data import zone_named
-from penstroke.records.summary import ZoneSummary
+from penstroke.records.told import ZoneSummary
 from penstroke.reports.plain import clean, key_words, plain, span
 from penstroke.reports.words import words
 
@@ -16,12 +17,28 @@ SNOMED: Final = "http://snomed.info/sct"
 SAY: Final = words("en")
 """An export is in English, whatever the language of a report."""
 
+_LARGEST = 2**31 - 1
+"""FHIR's whole numbers have 32 bits."""
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?Z", re.ASCII
+)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 def day(value: object) -> str | None:
     """A day as FHIR takes it; None for anything else, which then stands in a text."""
-    return value if isinstance(value, str) and _DAY.fullmatch(value) else None
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        return None
+    try:
+        datetime.date.fromisoformat(value)
+    except ValueError:
+        return None
+    return value
+
+
+def instant(value: object) -> str | None:
+    """A label of the record as FHIR takes it; None for anything else."""
+    return value if isinstance(value, str) and _INSTANT.fullmatch(value) and day(value[:10]) else None
 
 
 def cleaned(value: Any) -> Any:
@@ -39,7 +56,7 @@ def cleaned(value: Any) -> Any:
 def concept(zone: str) -> Resource:
     """The zone as a concept: the verified code where the zone table has one, always the text."""
     row = zone_named(zone)
-    found: Resource = {"text": zone.replace("_", " ")}
+    found: Resource = {"text": zone.replace("_", " ") or "zone not named"}
     if row is not None and row.body_site_code:
         found["coding"] = [{"system": SNOMED, "code": row.body_site_code, "display": row.body_site_display}]
     return found
@@ -53,9 +70,11 @@ def site_of(zone: str, side: str | None) -> Resource:
     return found
 
 
-def property_of(name: str, value: float | None, unit: str) -> Resource:
-    """A property of a device, with its unit as text."""
-    return {"type": {"text": name}, "valueQuantity": [{"value": value, "unit": unit}]}
+def property_of(name: str, value: float | None, divisor: int, unit: str) -> list[Resource]:
+    """A property of a device, with its unit as text; none where the value is not known."""
+    if value is None:
+        return []
+    return [{"type": {"text": name}, "valueQuantity": [{"value": value / divisor, "unit": unit}]}]
 
 
 def figures(zone: ZoneSummary) -> str:
@@ -71,6 +90,7 @@ def figures(zone: ZoneSummary) -> str:
 
 def item(key: str, value: object) -> Resource:
     """One answer. What was asked and not answered has no `answer`."""
+    key = key or "no key"
     found: Resource = {"linkId": key, "text": key_words(key, SAY)}
     given = value if isinstance(value, list) else [value]
     answers = [_answer(one) for one in given if one not in (None, "")]
@@ -81,7 +101,7 @@ def _answer(value: object) -> Resource:
     match value:
         case bool():
             return {"valueBoolean": value}
-        case int():
+        case int() if abs(value) <= _LARGEST:
             return {"valueInteger": value}
         case float():
             return {"valueDecimal": value}

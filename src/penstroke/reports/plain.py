@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
+from penstroke.records.plain import number, text
 from penstroke.reports.parts import NONE
 from penstroke.reports.words import Words
 
@@ -57,23 +59,30 @@ def span(low: float | None, high: float | None, digits: int) -> str:
     return f"{low:.{digits}f}–{high:.{digits}f}"
 
 
+def strength(numbing: Mapping[str, object]) -> str:
+    """How strong a numbing product is, from the answers about it; empty where they do not tell."""
+    lidocaine, others = number(numbing.get("lidocaine_pct")), text(numbing.get("concentration"))
+    parts = ([] if lidocaine is None else [f"lidocaine {lidocaine:g} %"]) + ([others] if others else [])
+    return ", ".join(parts)
+
+
 def zone_and_side(label: object) -> tuple[str, str | None]:
     """The zone and the side of `cheek left`."""
     zone, _, side = str(label).partition(" ")
     return zone, side or None
 
 
-def markup(text: str) -> str:
+def markup(told: str) -> str:
     """A text for HTML and SVG: escaped, and without what no document may hold."""
-    return escape(clean(text))
+    return escape(clean(told))
 
 
-def clean(text: str) -> str:
+def clean(told: str) -> str:
     """A text without control characters, signs that turn its direction, and half surrogates.
 
     A white one becomes a space, any other the replacement sign.
     """
-    return text if text.isprintable() else "".join(map(_shown, text))
+    return told if told.isprintable() else "".join(map(_shown, told))
 
 
 def _shown(sign: str) -> str:

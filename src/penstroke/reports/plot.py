@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from penstroke.records.summary import Run
+from penstroke.records.told import Run
 from penstroke.reports.plain import markup
 from penstroke.reports.words import Words, zone_words
 

@@ -119,7 +119,7 @@ def list_effects(ctx: click.Context, record_id: str | None) -> None:
 
 
 def _effects(store: Store, treatment: str | None) -> list[dict[str, Any]]:
-    from penstroke.records.summary import corrected
+    from penstroke.records.corrections import corrected
 
     entries = list(store.entries(treatment, kinds=["opened", "follow-up", "correction"]))
     bodies, _ = corrected(entries)

@@ -49,6 +49,7 @@ def list_records(ctx: click.Context) -> None:
     where = str(app.config["store"])
     try:
         with open_records(app, readonly=True) as store:
+            where = store.where  # a URL without its password
             rows = store.treatments()
     except RecordError as error:
         if error.code != "record-missing" or not _by_default(app):
@@ -291,7 +292,7 @@ def _to_correct(store: Store, treatment: str, number: int) -> Entry:
 
 def _value_at(store: Store, treatment: str, entry: Entry, key: str) -> Any:
     """The value in force: as it was written, or as it was last corrected."""
-    from penstroke.records.summary import corrected
+    from penstroke.records.corrections import corrected
 
     value: Any = corrected([entry, *store.entries(treatment, kinds=["correction"])])[0][entry.number]
     for name in key.split("."):
