@@ -1,6 +1,6 @@
 """How long a pen has worked since it last rested, for the rule on runs and rests. Pure; time is passed in.
 
-It is kept for one connection: a program that connects anew begins with a rested pen.
+It is kept for one connection; a program that goes on with a treatment tells it what the record has.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ class Duty:
         """Needles moved for `moved_ns`, until now."""
         self._busy_ns = round(self._busy_s(now_ns - moved_ns) * _S) + moved_ns
         self._last_moved_ns = now_ns
+
+    def carry_over(self, busy_s: float, idle_s: float, now_ns: int) -> None:
+        """Needles worked for so long before this connection, and have rested since. Raises `ValueError`."""
+        if not (busy_s >= 0 and idle_s >= 0):
+            raise ValueError(f"no time: {busy_s} s of work, {idle_s} s of rest")
+        self._busy_ns = round(busy_s * _S)
+        self._last_moved_ns = now_ns - round(idle_s * _S)
 
     def check(self, longest_s: float, now_ns: int) -> AllowedRun | Refusal:
         """Whether a run of this length may begin now."""

@@ -14,6 +14,7 @@ from penstroke import __version__
 from penstroke.cli.app import App, open_pen
 from penstroke.cli.output import say
 from penstroke.cli.store import find_treatment, open_records, witness_file
+from penstroke.data import digests, figures
 from penstroke.errors import PenError, RecordError, Refused
 from penstroke.records.entry import treatment_id
 from penstroke.records.recorder import Recorder
@@ -70,6 +71,7 @@ def pen_facts(pen: Pen, clinic: str) -> dict[str, Any]:
         "limits": asdict(pen.limits),
         "cartridge": cartridge,
         "clinic": clinic,
+        "tables": digests(),
     }
 
 
@@ -151,6 +153,7 @@ def pen_in_treatment(app: App, wish: Wish, name: str, longest_s: float) -> Itera
     from penstroke.treatment.run import within_zone_time
     from penstroke.treatment.session import Session
     from penstroke.treatment.visit import Visit
+    from penstroke.treatment.work import work_in
 
     with open_records(app) as store:
         treatment = find_treatment(store, name)
@@ -176,6 +179,7 @@ def pen_in_treatment(app: App, wish: Wish, name: str, longest_s: float) -> Itera
                 visit.settle(visit.session.resume(visit.now()))
                 bind(recorder, pen)
                 visit.tell("pen", **pen_facts(pen, app.clinic().name))
+                work_in(entries, figures().rest_s).carry_over(pen.duty, visit.now().utc, pen.now_ns())
                 limits = visit.session.limits
                 if limits is not None:
                     pen.screened(limits)

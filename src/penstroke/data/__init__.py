@@ -6,6 +6,7 @@ limits.
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +37,12 @@ def zone_named(name: str) -> Zone | None:
 def figures() -> Figures:
     """The packaged figures."""
     return parse_figures(_text(_HERE / "figures.toml"))
+
+
+def digests() -> dict[str, str]:
+    """SHA-256 of each packaged table that a limit or a rule is taken from, by name: as they are now."""
+    names = ("zones.csv", "figures.toml", "screening.toml", "procedure.toml")
+    return {name: hashlib.sha256(_text(_HERE / name).encode("utf-8")).hexdigest() for name in names}
 
 
 def packaged_text(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,10 @@ from penstroke.cli.app import App, PenCommand, current, open_pen
 from penstroke.cli.commands.plan import check_against, refusal, violation_object
 from penstroke.cli.errors import BY_OUR_OWN_STOP, UsageProblem
 from penstroke.cli.output import say, show
+from penstroke.data import figures
 from penstroke.errors import DeviceFault, PenError, PlanError, RecordError
 from penstroke.interrupts import Interrupted
+from penstroke.treatment.work import Work, work_in
 
 if TYPE_CHECKING:
     from penstroke.pen import Pen
@@ -87,6 +89,8 @@ class _Course:
     resumed: bool
     cartridge_id: int | None = None
     """The cartridge in use, as far as it is on record."""
+    work: Work = field(default_factory=Work)
+    """How the pen had worked and rested, by the record."""
 
 
 @dataclass(slots=True)
@@ -183,6 +187,7 @@ class _Opened:
             replace(Session.replay(entries, background), operator=background.roster.person(operator)),
             resumed=True,
             cartridge_id=cartridge_in_use(entries),
+            work=work_in(entries, figures().rest_s),
         )
 
     def _row_to_resume(self, store: Store, resume: str) -> TreatmentRow:
@@ -264,6 +269,7 @@ class _Opened:
             bind(visit.recorder, pen)
             visit.tell("pen", **pen_facts(pen, self.app.clinic().name))
             pen_witness.confirm(pen, store)
+            course.work.carry_over(pen.duty, visit.now().utc, pen.now_ns())
             self._check(visit, pen)
             treating = Treating(self.app, visit, pen, self.answers, yes, course.cartridge_id)
             while (step := treating.next_step()) is not None:
