@@ -173,6 +173,8 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """A transaction that no other program writes within."""
+        if self.readonly:
+            raise problem("record-read-only", self.where, "it was opened so")
         with told_as_ours(self.where), self._engine.connect() as plain:
             connection = plain.execution_options(penstroke_writes=True)
             with connection.begin():
@@ -247,10 +249,15 @@ def sqlite_path(where: str | Path) -> Path | None:
 def _open_server(url: str, *, readonly: bool) -> Store:
     try:
         made = make_url(url)
+        if made.drivername == "postgresql":
+            # The driver that the extra installs is not the one that SQLAlchemy thinks of first.
+            made = made.set(drivername="postgresql+psycopg")
         shown = made.render_as_string(hide_password=True)
         engine = create_engine(made)
     except (ArgumentError, NoSuchModuleError, ImportError) as wrong:
-        raise problem("record-unreadable", make_url(url).render_as_string(), str(wrong)) from wrong
+        refused = problem("record-unreadable", make_url(url).render_as_string(), str(wrong))
+        refused.hint = "install the database's driver; for PostgreSQL: pip install 'penstroke[postgresql]'"
+        raise refused from wrong
     store = Store(engine, shown, None, readonly=readonly)
     try:
         _ready(store)
