@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
+from penstroke import pen as pens
 from penstroke import strokes as loop
 from penstroke.connecting import connect
+from penstroke.errors import DeviceFault, LinkTimeout
 from penstroke.pen import Pen
 from penstroke.ports.opening import adopt
+from penstroke.status import fault_list
 from penstroke.strokes import sample_of
+from penstroke.watch import Watch
 from penstroke_protocol import Receiver
-from penstroke_protocol.host_link import TelemetryReceived
-from penstroke_protocol.messages import Flag, Kind, State, Telemetry
+from penstroke_protocol.host_link import DeviceEvent, TelemetryReceived
+from penstroke_protocol.messages import End, EventCode, Fault, Flag, Kind, State, Telemetry
 from penstroke_sim.inprocess import VirtualPort, open_virtual
 
 MS = 1_000_000
@@ -150,3 +156,145 @@ def test_a_beat_leaves_every_50_ms_from_the_arm_to_the_end() -> None:
     assert 40 <= len(port.left_ns) <= 43
     assert armed_ns < port.left_ns[0] < armed_ns + 40 * MS
     assert port.left_ns[-1] < ended_ns
+
+
+@pytest.mark.req("S-10")
+@pytest.mark.parametrize("asleep_s", [0.0, 0.27])
+def test_a_pen_is_silent_however_late_the_loop_looks(ready: Pen, pen_sim: Any, asleep_s: float) -> None:
+    with pytest.raises(LinkTimeout, match="no valid telemetry"), ready.needling(longest_s=10) as strokes:
+        next(strokes)
+        pen_sim.inject("silent")
+        pen_sim.advance(asleep_s)
+        list(strokes)
+
+
+def test_on_a_good_line_no_reading_is_missed(ready: Pen) -> None:
+    with ready.needling(longest_s=1) as strokes:
+        assert {sample.missed for sample in strokes} == {0}
+
+
+def test_a_reading_that_came_twice_hides_no_newer_one(ready: Pen) -> None:
+    with ready.needling(longest_s=10) as strokes:
+        seen = next(strokes)
+        last = ready._line.telemetry
+        assert last is not None
+        newer = replace(last.telemetry, time_ms=last.telemetry.time_ms + 1, strokes=5000)
+        ready._line.fresh.extend([last, replace(last, telemetry=newer, missed=2)])
+        sample = next(strokes)
+        assert sample.strokes == 5000 - (last.telemetry.strokes - seen.strokes)
+        assert sample.missed == 2
+
+
+def test_a_fault_before_the_trigger_was_pressed_is_no_needling(ready: Pen, pen_sim: Any) -> None:
+    with pytest.raises(DeviceFault), ready.needling(longest_s=10, trigger=True) as strokes:
+        next(strokes)
+        pen_sim.inject("over-temperature")
+        list(strokes)
+    assert strokes.moving_ns() == 0
+    assert ready.duty.left_s(ready.now_ns()) == 600.0
+
+
+# -- how the pen's own word is understood -------------------------------------------------------------------
+
+
+def tells(pen: Pen, why: End, *, state: State, faults: int = 0, code: int = EventCode.RUN_ENDED) -> None:
+    """The pen says that the run ended so, and a reading says where it is now."""
+    last = pen._line.telemetry
+    assert last is not None
+    time_ms = last.telemetry.time_ms + 1
+    pen._line.events.append(DeviceEvent(code, time_ms, why, last.epoch, 0))
+    told = replace(last.telemetry, time_ms=time_ms, state=state, faults=faults)
+    pen._line.fresh.append(replace(last, telemetry=told))
+
+
+@pytest.mark.req("S-10")
+@pytest.mark.parametrize(
+    ("why", "state", "says"),
+    [
+        (End.DURATION, State.IDLE, r"stopped by itself \(duration\)"),
+        (End.DURATION, State.SELF_TEST, r"stopped by itself \(duration\)"),
+        (End.STOP, State.IDLE, r"stopped by itself \(stop\)"),
+        (End.TRIGGER, State.ARMED, r"stopped by itself \(trigger\)"),
+    ],
+)
+def test_an_end_that_nobody_here_asked_for_is_an_error(ready: Pen, why: End, state: State, says: str) -> None:
+    with pytest.raises(DeviceFault, match=says) as error, ready.needling(longest_s=10) as strokes:
+        next(strokes)
+        tells(ready, why, state=state)
+        list(strokes)
+    assert error.value.code == "stopped-by-pen"
+
+
+@pytest.mark.req("S-10")
+@pytest.mark.parametrize("trigger", [False, True])
+@pytest.mark.parametrize("why", [End.DURATION, End.TRIGGER])
+def test_a_fault_after_an_end_in_good_order_is_told(
+    ready: Pen, pen_sim: Any, trigger: bool, why: End
+) -> None:
+    first, second = fault_list(Fault.STALL | Fault.OVER_CURRENT)
+    with (
+        pytest.raises(DeviceFault, match="stopped by itself") as error,
+        ready.needling(longest_s=10, trigger=trigger) as strokes,
+    ):
+        next(strokes)
+        if trigger:
+            pen_sim.inject("trigger-press")
+            while next(strokes).state != "running":
+                pass
+        tells(ready, why, state=State.FAULT, faults=int(Fault.STALL | Fault.OVER_CURRENT))
+        list(strokes)
+    assert error.value.facts["faults"] == [first.name, second.name]
+    assert str(error.value).count(first.meaning) == 1
+    assert error.value.hint == first.remedy != second.remedy
+
+
+@pytest.mark.parametrize("state", [State.IDLE, State.SELF_TEST])
+def test_a_pen_that_left_its_readiness_after_a_press_is_an_error(
+    ready: Pen, pen_sim: Any, state: State
+) -> None:
+    with (
+        pytest.raises(DeviceFault, match=r"stopped by itself \(trigger\)"),
+        ready.needling(longest_s=10, trigger=True) as strokes,
+    ):
+        next(strokes)
+        pen_sim.inject("trigger-press")
+        while next(strokes).state != "running":
+            pass
+        tells(ready, End.TRIGGER, state=state)
+        list(strokes)
+
+
+@pytest.mark.req("S-12")
+def test_a_stop_demanded_within_a_turn_is_told_once(ready: Pen, mocker: MockerFixture) -> None:
+    with ready.needling(longest_s=10) as strokes:
+        next(strokes)
+        turn = ready._line.turn
+
+        def stopped(until_ns: int | None) -> None:
+            ready._line.turn = turn  # type: ignore[method-assign]
+            ready._line.stop_demanded = True
+            tells(ready, End.STOP, state=State.IDLE)
+
+        mocker.patch.object(ready._line, "turn", stopped)
+        assert list(strokes) == []
+    assert strokes.ended == "stopped"
+    assert ready.stop_demanded is False
+
+
+@pytest.mark.req("S-19")
+def test_between_two_presses_the_needles_belong_in(ready: Pen, pen_sim: Any, mocker: MockerFixture) -> None:
+    commanded = mocker.spy(Watch, "commanded")
+    with ready.needling(longest_s=10, trigger=True) as strokes:
+        next(strokes)
+        pen_sim.inject("trigger-press")
+        while next(strokes).state != "running":
+            pass
+        pen_sim.inject("trigger-release")
+        while next(strokes).state == "running":
+            pass
+        assert [call.args[1:3] for call in commanded.call_args_list] == [(900, 1100), (0, 0)]
+
+
+def test_the_figures_of_the_pen() -> None:
+    assert (pens.SETTLE_NS, pens.RETRACT_NS, pens.POLL_S) == (5_000 * MS, 500 * MS, 0.005)
+    assert pens.BENCH_TREATMENT == 0xBE9C_0000_0000_0001
