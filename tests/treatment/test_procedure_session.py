@@ -289,6 +289,16 @@ def test_a_visit_is_not_gone_on_with_the_next_day() -> None:
         visit.session.resume(visit.now)
 
 
+@pytest.mark.parametrize("kind", ["report", "follow-up", "correction", "witnessed"])
+def test_what_is_written_about_a_visit_later_does_not_prolong_it(kind: str) -> None:
+    visit = Visit().to(Step.CLEANING)
+    visit.elapsed_s += 20 * 3600
+    visit.tell(kind, of=0)
+    visit.crash(60)
+    with pytest.raises(Refused, match="more than 12 h ago"):
+        visit.session.resume(visit.now)
+
+
 def test_entries_that_open_nothing() -> None:
     with pytest.raises(ValueError, match="do not open"):
         Session.replay([Entry(1, "2026-11-23T14:00:00.000Z", "store", None, None, {})], BACKGROUND)
@@ -395,7 +405,14 @@ def test_the_next_session_is_counted_from_this_one() -> None:
             "zones": [{"zone": "forehead", "area_cm2": 8, "depth_mm": 0.3, "rate_hz": 110}],
         }
     )
-    assert Visit(plan=shallow).session.next_session(TODAY) == TODAY + datetime.timedelta(days=14)
+    visit = Visit(plan=shallow).to(Step.NEEDLING)
+    visit.start_zone(1)
+    visit.tell("command", command="run", depth_mm=0.3, for_s=5.0)
+    assert visit.session.next_session(TODAY) == TODAY + datetime.timedelta(days=14)
+    # What was done counts, not only what was planned.
+    visit.tell("command", command="run", depth_mm=0.35, for_s=5.0)
+    visit.tell("command", command="run", depth_mm=0.3, for_s=5.0)
+    assert visit.session.next_session(TODAY) == TODAY + datetime.timedelta(days=28)
 
 
 def test_a_moment_without_its_distance_from_utc_is_none() -> None:

@@ -22,6 +22,8 @@ class ZoneDose:
     """As the pen counted them; those of a run of which no end is on record by its rate and planned length."""
     strokes_before: int = 0
     """Before the run that was begun last."""
+    deepest_mm: float = 0.0
+    """The deepest that needles moved here."""
     lowered_mm: float | None = None
     """The depth that was asked for last while needles moved; None where it was left as set."""
     endpoint: str | None = None
@@ -73,6 +75,7 @@ def dose_after(dose: Dose, kind: str, body: Mapping[str, Any]) -> Dose:
                 running_s=running_s,
                 strokes=zone.strokes + ceil(running_s * float(body.get("rate_hz", 0.0))),
                 strokes_before=zone.strokes,
+                deepest_mm=max(zone.deepest_mm, float(body.get("depth_mm", 0.0))),
             )
         case "command" if body["command"] == "set-depth" and _moving(dose):
             return _with(dose, dose.open_zone, lowered_mm=float(body["depth_mm"]))

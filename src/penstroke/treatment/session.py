@@ -148,7 +148,12 @@ class Session:
     def next_session(self, ended: datetime.date) -> datetime.date:
         """The day before which there is no other session."""
         form = screening_form()
-        days = form.shallow_days if shallow(self._planned()) else form.interval_days
+        zones = self.plan.zones
+        needled = (
+            NeedledZone(zones[index - 1].zone, zones[index - 1].side, round(zone.deepest_mm * 1000))
+            for index, zone in self.dose.zones.items()
+        )
+        days = form.shallow_days if shallow((*self._planned(), *needled)) else form.interval_days
         return ended + datetime.timedelta(days=days)
 
     def questions_of(self, step: Step, now: Moment) -> tuple[Question, ...]:
@@ -249,7 +254,7 @@ class Session:
     ) -> Session:
         """The session after this entry. The only place where a session changes."""
         session = replace(self, dose=dose_after(self.dose, kind, body))
-        if utc:
+        if utc and kind not in _NOT_OF_THE_VISIT:
             session = replace(session, _last=(utc, port_s))
         match kind:
             case "step":
@@ -361,6 +366,9 @@ class Session:
         state = None if step is None else session.state(step)
         return Outcome(session, step, state, tuple(entries), reasons, warnings)
 
+
+_NOT_OF_THE_VISIT = frozenset({"correction", "follow-up", "report", "witnessed"})
+"""What may be written about a visit long after it: no sign that the visit still went on."""
 
 _REASON_QUESTION = Question("reason", "For what reason?", Kind.TEXT)
 
