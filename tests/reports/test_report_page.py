@@ -95,6 +95,13 @@ def test_a_skipped_step_and_an_open_record_are_told() -> None:
     assert "The record of this treatment was not closed." in told
 
 
+def test_why_it_ended_is_told() -> None:
+    chain = Chain(simulated=False, operator="A")
+    chain.add("opened", patient="P", plan={}, plan_file="p", penstroke="0", token="0")
+    chain.add("closed", ended="error", code="fault-latched")
+    assert "(error: fault-latched)" in section(report_of(summary_of(chain.entries)), "Treatment")
+
+
 def test_an_override_of_a_solution_names_it() -> None:
     chain = Chain(simulated=False, operator="A")
     chain.add("override", what="solution-not-sterile", product="Serum X", by="Dr. B", reason="known")

@@ -100,5 +100,15 @@ def test_a_correction_of_any_place_raises_nothing(key: str) -> None:
     assert lot == ("B" if key == "answers.solutions.0.lot" else "A")
 
 
+def test_what_is_resumed_is_open_again() -> None:
+    chain = Chain(simulated=True, operator=OPERATOR)
+    chain.add("opened", patient="P", plan={})
+    chain.add("closed", ended="error", code="fault-latched")
+    assert (summary_of(chain.entries).ended, summary_of(chain.entries).code) == ("error", "fault-latched")
+    chain.add("resumed", at_step="needling")
+    summary = summary_of(chain.entries)
+    assert (summary.ended, summary.ended_utc, summary.code) == (None, None, None)
+
+
 def test_no_entries_make_an_empty_summary() -> None:
     assert summary_of([]).entries == 0

@@ -107,7 +107,7 @@ class _Teller:
             (say("Begun"), Cell(time_of(s.begun_utc))),
             (
                 say("Ended"),
-                Cell(f"{time_of(s.ended_utc)} ({say(s.ended)})" if s.ended else say("not closed")),
+                Cell(f"{time_of(s.ended_utc)} ({self._outcome()})" if s.ended else say("not closed")),
             ),
             (say("Operator"), Cell(", ".join(s.operators) or NONE)),
             (say("Plan"), Cell(self._plain(s.plan.get("title")))),
@@ -118,6 +118,10 @@ class _Teller:
         if s.bench:
             rows.insert(0, (say("Bench run"), Cell(s.bench)))
         return (Facts(tuple(rows)),)
+
+    def _outcome(self) -> str:
+        ended = self.say(self.summary.ended or "")
+        return f"{ended}: {self.summary.code}" if self.summary.code else ended
 
     def _cartridge(self, body: dict[str, Any]) -> str:
         say = self.say
