@@ -81,3 +81,49 @@ def test_a_pass_that_is_done_again_takes_no_pass_back() -> None:
 
 def test_setting_is_no_dose() -> None:
     assert after(START, ("command", {"command": "set-depth", "depth_mm": 0.4})).needled == frozenset()
+
+
+@pytest.mark.parametrize(
+    "ended", [("zone-done", {"index": 2, "state": "done"}), ("zone", {"index": 2, "answer": "skip"})]
+)
+def test_a_zone_that_is_started_again_is_open_again(ended: tuple[str, dict[str, Any]]) -> None:
+    zone = after(START, ended).zone(2)
+    assert zone.done or zone.skipped
+    dose = after(START, ended, START)
+    assert not dose.zone(2).done
+    assert not dose.zone(2).skipped
+    assert dose.open_zone == 2
+
+
+def test_strokes_are_the_pens_own_count_or_all_that_were_possible() -> None:
+    assert Dose().zone(2).strokes == 0
+    run = ("command", {"command": "run", "for_s": 5.0, "rate_hz": 100.1, "depth_mm": 0.4})
+    assert after(START, run).zone(2).strokes == 501
+    counted = ("run-ended", {"elapsed_s": 5.0, "zone_strokes": 420})
+    assert after(START, run, counted).zone(2).strokes == 420
+    assert after(START, run, counted, run).zone(2).strokes == 921
+    # A count that is less than before the run is none of this zone.
+    assert (
+        after(START, run, counted, run, ("run-ended", {"elapsed_s": 1.0, "zone_strokes": 7})).zone(2).strokes
+        == 420
+    )
+    assert after(START, run, counted).zone(2).deepest_mm == 0.4
+
+
+def test_a_depth_that_was_asked_for_while_needles_moved() -> None:
+    lower = ("command", {"command": "set-depth", "depth_mm": 0.3})
+    assert after(START, lower).zone(2).lowered_mm is None
+    assert after(START, RUN, lower).zone(2).lowered_mm == 0.3
+    assert after(START, RUN, ENDED, lower).zone(2).lowered_mm is None
+    assert (
+        after(START, RUN, ("command", {"command": "lower-ceiling", "ceiling_mm": 0.3})).zone(2).lowered_mm
+        is None
+    )
+    assert after(RUN, lower).zones == {}
+
+
+def test_what_the_skin_showed_is_kept() -> None:
+    assert (
+        after(START, ("zone-done", {"index": 2, "state": "done", "endpoint": "erythema"})).zone(2).endpoint
+        == "erythema"
+    )
