@@ -46,7 +46,9 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{_DRIVER}/gate.py": _HOST,
     f"{_DRIVER}/held.py": _HOST,
     f"{_DRIVER}/line.py": _tests("driver", "mutants_line") + _HOST + _tests("driver", "driver_gaps"),
-    f"{_DRIVER}/pen.py": _HOST + _tests("driver", "driver_gaps"),
+    f"{_DRIVER}/pen.py": _tests("driver", "mutants_pen", "mutants_strokes")
+    + _HOST
+    + _tests("driver", "driver_gaps"),
     f"{_DRIVER}/readiness.py": _tests("driver", "mutants_driver", "driver_pen", "driver_gate"),
     f"{_DRIVER}/strokes.py": _MOTION,
     f"{_DRIVER}/watch.py": _tests("driver", "driver_watch", "mutants_driver"),

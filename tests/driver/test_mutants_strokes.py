@@ -298,3 +298,56 @@ def test_between_two_presses_the_needles_belong_in(ready: Pen, pen_sim: Any, moc
 def test_the_figures_of_the_pen() -> None:
     assert (pens.SETTLE_NS, pens.RETRACT_NS, pens.POLL_S) == (5_000 * MS, 500 * MS, 0.005)
     assert pens.BENCH_TREATMENT == 0xBE9C_0000_0000_0001
+
+
+@pytest.mark.parametrize(
+    ("since_ms", "taken"),
+    [(0, True), (1, True), (2**31 - 1, True), (2**31, False), (-1, False), (-300_000, False)],
+)
+@pytest.mark.parametrize("pressed_ms", [10, 2**31, 2**32 - 10])
+def test_an_event_of_an_earlier_run_does_not_explain_this_one(
+    ready: Pen, since_ms: int, taken: bool, pressed_ms: int
+) -> None:
+    """The pen's clock goes round in seven weeks."""
+    with pytest.raises(DeviceFault) as error, ready.needling(longest_s=10) as strokes:
+        next(strokes)
+        strokes.pressed(pressed_ms)
+        tells(ready, End.LEASE, state=State.IDLE)
+        event = ready._line.events.pop()
+        ready._line.events.append(replace(event, time_ms=(pressed_ms + since_ms) % 2**32))
+        list(strokes)
+    assert ("(lease)" in str(error.value)) is taken
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_the_reason_is_waited_for_as_long_as_it_may_be_repeated(
+    ready: Pen, pen_sim: Any, mocker: MockerFixture, slow: bool
+) -> None:
+    """Also when the deadline is not met to the nanosecond."""
+    with ready.needling(longest_s=10) as strokes:
+        next(strokes)
+        ready._line.events.clear()
+        told = ready._line.telemetry
+        assert told is not None
+        turn, begun_ns = ready._line.turn, ready.now_ns()
+
+        def turned(until_ns: int | None) -> None:
+            turn(until_ns)
+            if slow:
+                pen_sim.advance(0.007)
+
+        mocker.patch.object(ready._line, "turn", turned)
+        assert strokes._reason_told(told.telemetry) is None
+        waited_ns = ready.now_ns() - begun_ns
+        mocker.stopall()
+    assert 150 * MS <= waited_ns <= (170 if slow else 150) * MS
+
+
+@pytest.mark.req("S-12")
+def test_the_stop_key_is_told_once(ready: Pen, pen_sim: Any) -> None:
+    with pytest.raises(DeviceFault, match="own stop key"), ready.needling(longest_s=10) as strokes:
+        next(strokes)
+        pen_sim.inject("stop-key")
+        list(strokes)
+    assert ready.stop_demanded is False
+    ready.heed_stops()
