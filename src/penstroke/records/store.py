@@ -332,12 +332,19 @@ def _look_at(path: Path, *, readonly: bool) -> bool:
         return True  # a program was stopped between making it and filling it
     if begins != b"SQLite format 3\0":
         raise problem("record-not-a-store", where, "the file is empty" if not begins else "")
+    # SQLite itself would open it all the same, and refuse only the first entry.
+    if not readonly and not _may_write(path):
+        raise problem("record-read-only", where)
     return False
 
 
 def _cannot_have_a_log(path: Path) -> bool:
     """Whether the file stands alone in a folder that nothing can be put beside it in (a read-only disk)."""
-    return not has_log(path) and not os.access(path.parent, os.W_OK)
+    return not has_log(path) and not _may_write(path.parent)
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _promise(connection: sqlite3.Connection, where: str, *, readonly: bool) -> None:
