@@ -10,9 +10,10 @@ import pytest
 from pytest_mock import MockerFixture
 
 from penstroke.connecting import connect
-from penstroke.errors import LinkTimeout
+from penstroke.errors import DeviceFault, LinkTimeout, Refused
 from penstroke.pen import Pen
 from penstroke.ports.opening import adopt
+from penstroke.safety import DepthLimit, LimitSource
 from penstroke.strokes import sample_of
 from penstroke_protocol import Receiver
 from penstroke_protocol.host_link import TelemetryReceived
@@ -74,8 +75,10 @@ def test_looking_on_ends_when_it_should_however_slow_the_loop_is(
         seen.append(sample)
         pen_sim.advance(asleep_s)
     assert 5 < len(seen) < 25
-    assert pen.now_ns() - begun_ns >= S
-    assert seen[-1].elapsed_s == pytest.approx(1.0, abs=0.2)
+    looked_ns = pen.now_ns() - begun_ns
+    assert looked_ns > S if asleep_s else looked_ns == S
+    assert 0.6 < seen[-1].elapsed_s < 1.25
+    assert {sample.strokes for sample in seen} == {0}
 
 
 @pytest.mark.parametrize("asleep_s", [0.0, 1.5])
@@ -101,3 +104,84 @@ def test_looking_on_needs_no_answer_of_a_request(pen: Pen, mocker: MockerFixture
     ask = mocker.spy(pen._line, "ask")
     assert len(list(pen.monitor(for_s=0.5))) >= 9
     assert ask.call_count == 0
+
+
+@pytest.mark.parametrize("rate_hz", [10, 20, 100])
+def test_telemetry_may_come_ten_to_a_hundred_times_a_second(pen: Pen, rate_hz: int) -> None:
+    pen.set_telemetry(rate_hz=rate_hz)
+    assert len(list(pen.monitor(for_s=2.0))) == pytest.approx(2 * rate_hz, abs=2)
+
+
+@pytest.mark.parametrize("rate_hz", [9, 101])
+def test_telemetry_too_seldom_or_too_often_is_refused(pen: Pen, rate_hz: int) -> None:
+    with pytest.raises(Refused, match="outside 10 to 100 Hz"):
+        pen.set_telemetry(rate_hz=rate_hz)
+
+
+def test_waiting_takes_the_time_it_was_told(pen: Pen) -> None:
+    begun_ns = pen.now_ns()
+    pen.pump(0.25)
+    assert pen.now_ns() - begun_ns == S // 4
+    assert not pen._line.fresh
+
+
+def test_waiting_ends_though_the_moment_is_not_met_to_the_nanosecond(
+    pen: Pen, pen_sim: Any, mocker: MockerFixture
+) -> None:
+    turn = pen._line.turn
+
+    def slow(until_ns: int | None) -> None:
+        turn(until_ns)
+        pen_sim.advance(0.007)
+
+    mocker.patch.object(pen._line, "turn", slow)
+    begun_ns = pen.now_ns()
+    pen.pump(0.25)
+    assert 0.25 * S < pen.now_ns() - begun_ns < 0.35 * S
+
+
+@pytest.mark.req("S-04")
+def test_a_pen_that_tells_a_figure_but_not_that_it_is_set_disagrees(pen: Pen, mocker: MockerFixture) -> None:
+    pen.select_zone("cheek", side="left")
+    told = Settings(8, 1, 1000, 900, 1100, int(Flag.ZONE_SET))
+    mocker.patch.object(pen._line, "ask", return_value=told)
+    with pytest.raises(DeviceFault, match="another depth than it was told: None instead of 900"):
+        pen.set_depth(mm=0.9)
+    with pytest.raises(DeviceFault, match="another rate than it was told: None instead of 1100"):
+        pen.set_rate(hz=110)
+    mocker.stopall()
+
+
+@pytest.mark.req("S-02")
+def test_a_lowered_ceiling_is_lowered_to_the_micrometre(pen: Pen) -> None:
+    pen.select_zone("cheek", side="left")
+    pen.lower_ceiling(mm=0.7)
+    limit = pen.depth_limit()
+    assert isinstance(limit, DepthLimit)
+    assert (limit.limit_um, limit.deepest_um, limit.bound_by) == (750, 700, LimitSource.HELD)
+    assert pen._ask_status().held_ceiling_um == 750
+
+
+@pytest.mark.parametrize("longest_s", [0.0004, 1.0, 2.5])
+def test_the_pen_is_told_how_long_to_the_millisecond(pen: Pen, pen_sim: Any, longest_s: float) -> None:
+    pen.select_zone("chin")
+    pen.set_rate(hz=110)
+    pen.set_depth(mm=0.5)
+    with pen.needling(longest_s=longest_s) as strokes:
+        list(strokes)
+    (start,) = [entry for entry in pen_sim.journal.entries if entry["event"] == "start"]
+    off = [entry for entry in pen_sim.journal.entries if entry["event"] == "motor"][-1]
+    assert off["t"] - start["t"] == pytest.approx(max(0.001, longest_s), abs=0.0005)
+
+
+def test_without_a_longest_a_run_takes_what_is_left(pen: Pen) -> None:
+    pen.select_zone("chin")
+    pen.set_rate(hz=110)
+    pen.set_depth(mm=0.5)
+    assert pen.needling().longest_s == 600.0
+    pen.duty.ran(100 * S, pen.now_ns())
+    assert pen.needling().longest_s == 500.0
+    pen.duty.ran(500 * S, pen.now_ns())
+    assert pen.needling().longest_s == 1.0
+    with pytest.raises(Refused, match="without a rest"), pen.needling():
+        pass
