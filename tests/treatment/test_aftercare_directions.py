@@ -16,14 +16,9 @@ from penstroke.errors import PlanError
 from penstroke.treatment.aftercare_page import UNREVIEWED, as_html, as_text
 from penstroke.treatment.language import LANGUAGES, Language, language
 from penstroke.treatment.session import Background
-from penstroke.treatment.steps.aftercare import (
-    Directions,
-    dated,
-    load_templates,
-    packaged_templates,
-    parse_template,
-)
+from penstroke.treatment.steps.aftercare import Directions, dated
 from penstroke.treatment.table import Step
+from penstroke.treatment.templates import load_templates, packaged_templates, parse_template
 
 ENDED = datetime.datetime(2026, 11, 22, 14, 30, tzinfo=START.tzinfo)
 NEXT = datetime.date(2026, 12, 20)

@@ -46,7 +46,7 @@ def background_of(app: App, store: Store, patient: str, own: str | None) -> Back
     from penstroke.treatment.roster import load_roster
     from penstroke.treatment.screening import EarlierTreatment, NeedledZone
     from penstroke.treatment.session_values import Background
-    from penstroke.treatment.steps.aftercare import load_templates
+    from penstroke.treatment.templates import load_templates
 
     earlier = tuple(
         EarlierTreatment(

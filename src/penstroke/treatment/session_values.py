@@ -10,8 +10,8 @@ from penstroke.safety.verdict import Reason
 from penstroke.treatment.moment import utc_seconds
 from penstroke.treatment.roster import Roster
 from penstroke.treatment.screening import EarlierTreatment
-from penstroke.treatment.steps.aftercare import Template, packaged_templates
 from penstroke.treatment.table import State, Step
+from penstroke.treatment.templates import Template, packaged_templates
 
 if TYPE_CHECKING:
     from penstroke.treatment.session import Session

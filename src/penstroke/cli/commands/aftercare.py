@@ -36,7 +36,8 @@ def command(
     from penstroke.treatment.aftercare_page import as_html, as_text
     from penstroke.treatment.roster import Roster
     from penstroke.treatment.session import Background, Session
-    from penstroke.treatment.steps.aftercare import dated, load_templates
+    from penstroke.treatment.steps.aftercare import dated
+    from penstroke.treatment.templates import load_templates
 
     app = current(ctx)
     templates = load_templates(app.config.aftercare_folder)
