@@ -127,3 +127,17 @@ def test_what_the_skin_showed_is_kept() -> None:
         after(START, ("zone-done", {"index": 2, "state": "done", "endpoint": "erythema"})).zone(2).endpoint
         == "erythema"
     )
+
+
+def test_a_run_that_tells_no_number_is_one_pass_more() -> None:
+    run = ("command", {"command": "run", "for_s": 5.0})
+    assert after(START, run).zone(2).passes_begun == 1
+    assert after(START, run, ENDED, run, ENDED).zone(2).passes_begun == 2
+
+
+@pytest.mark.parametrize("command", ["arm", "lower-ceiling", "select-zone", "set-rate"])
+def test_no_other_command_counts(command: str) -> None:
+    other = ("command", {"command": command, "treatment": "0", "rate_hz": 1.0, "ceiling_mm": 0.1})
+    assert after(START, other) == after(START)
+    assert after(START, RUN, other) == after(START, RUN)
+    assert not after(START).zone(1).skipped

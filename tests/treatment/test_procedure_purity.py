@@ -1,4 +1,4 @@
-"""The procedure's rules have no input or output and no clock: the same entries make the same session, always."""
+"""The rules of the procedure have no input, output or clock: the same entries make the same session."""
 
 from __future__ import annotations
 
