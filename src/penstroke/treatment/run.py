@@ -408,25 +408,22 @@ class Needling:
 
     def _go_deeper(self, begins: PassBegins) -> Adjusted:
         """From the next pass on, if every pass that is left may."""
-        if begins.number == begins.ahead.passes[-1].number:
+        left = [one for one in begins.ahead.passes if one.number > begins.number]
+        if not left:
             return Adjusted(Wish.DEEPER, self._depth_um / 1000, "no pass is left in this zone")
         before = (self._most_um, self._deeper_um)
-        step_um = self.pen.limits.depth_step_um
-        if self._most_um is None:
-            self._deeper_um += step_um
-        else:
-            self._most_um += step_um
-        depth_um = self._depth_um
-        for one in begins.ahead.passes:
-            if one.number > begins.number:
-                depth_um = self._wanted_um(one)
-                verdict = self.pen.check_depth(mm=depth_um / 1000)
-                if isinstance(verdict, Refusal):
-                    self._most_um, self._deeper_um = before
-                    refused = Refused.of(verdict)
-                    self.account.error(refused)
-                    return Adjusted(Wish.DEEPER, self._depth_um / 1000, refused.message)
-        return Adjusted(Wish.DEEPER, depth_um / 1000)
+        wanted_um = self._wanted_um(left[0]) + self.pen.limits.depth_step_um
+        self._deeper_um = max(self._deeper_um, wanted_um - round(left[0].depth_mm * 1000))
+        if self._most_um is not None:
+            self._most_um = max(self._most_um, wanted_um)
+        for one in left:
+            verdict = self.pen.check_depth(mm=self._wanted_um(one) / 1000)
+            if isinstance(verdict, Refusal):
+                self._most_um, self._deeper_um = before
+                refused = Refused.of(verdict)
+                self.account.error(refused)
+                return Adjusted(Wish.DEEPER, self._depth_um / 1000, refused.message)
+        return Adjusted(Wish.DEEPER, wanted_um / 1000)
 
     def _endpoint(self, ahead: ZoneAhead, endpoint: Endpoint, number: int) -> str:
         zone = ahead.zone
