@@ -45,7 +45,7 @@ def in_source(pattern: str) -> set[str]:
 
 def test_the_wheel_holds_every_module_and_data_file(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    for pattern in ("*.py", "*.csv", "*.toml", "*.mo", "py.typed"):
+    for pattern in ("*.py", "*.csv", "*.svg", "*.toml", "*.typ", "*.mo", "py.typed"):
         assert in_source(pattern) <= names
     assert {"penstroke/py.typed", "penstroke_protocol/py.typed", "penstroke_sim/py.typed"} <= names
     assert "penstroke/data/zones.csv" in names

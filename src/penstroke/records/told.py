@@ -119,6 +119,11 @@ class ZoneSummary:
     rate_min_hz: float | None = None
     rate_max_hz: float | None = None
 
+    @property
+    def label(self) -> str:
+        """`cheek left`, `forehead`."""
+        return f"{self.zone} {self.side}" if self.side else self.zone
+
 
 @dataclass(slots=True)
 class TreatmentSummary:
