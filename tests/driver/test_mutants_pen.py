@@ -10,10 +10,10 @@ import pytest
 from pytest_mock import MockerFixture
 
 from penstroke.connecting import connect
-from penstroke.errors import DeviceFault, LinkTimeout, Refused
+from penstroke.errors import DeviceFault, LinkTimeout, Refused, Stopped
 from penstroke.pen import Pen
 from penstroke.ports.opening import adopt
-from penstroke.safety import DepthLimit, LimitSource
+from penstroke.safety import DepthLimit, LimitSource, Override
 from penstroke.strokes import sample_of
 from penstroke_protocol import Receiver
 from penstroke_protocol.host_link import TelemetryReceived
@@ -185,3 +185,82 @@ def test_without_a_longest_a_run_takes_what_is_left(pen: Pen) -> None:
     assert pen.needling().longest_s == 1.0
     with pytest.raises(Refused, match="without a rest"), pen.needling():
         pass
+
+
+@pytest.mark.req("S-01", "S-22")
+def test_a_depth_of_the_zone_before_makes_no_deep_and_slow_one_shallower(pen: Pen) -> None:
+    def zone(side: str) -> None:
+        over = Override("cheek", side, by="Dr. Example", reason="a test")
+        pen.select_zone("cheek", side=side, override=over)
+
+    zone("left")
+    pen.set_rate(hz=110)
+    pen.set_depth(mm=1.2)
+    with pytest.raises(Refused, match="too slow"):
+        pen.set_rate(hz=70)
+    zone("right")
+    pen.set_rate(hz=70)
+    with pytest.raises(Refused, match="too slow"):
+        pen.set_depth(mm=1.1)
+    with pytest.raises(Refused, match="too slow"):
+        pen.set_depth(mm=1.2)
+    pen.set_depth(mm=0.9)
+
+
+def test_while_needles_move_the_depth_in_force_may_be_set_again(pen: Pen) -> None:
+    pen.select_zone("chin")
+    pen.set_rate(hz=110)
+    pen.set_depth(mm=0.5)
+    with pen.needling(longest_s=5) as strokes:
+        next(strokes)
+        pen.set_depth(mm=0.5)
+        with pytest.raises(Refused, match="while needles move depth may only become shallower"):
+            pen.set_depth(mm=0.55)
+        next(strokes)
+    assert strokes.ended == "left"
+
+
+@pytest.mark.req("S-04")
+def test_lowering_a_ceiling_makes_nothing_else_believed(pen: Pen, mocker: MockerFixture) -> None:
+    pen.select_zone("cheek", side="left")
+    told = Settings(8, 1, 750, 900, 1100, int(Flag.ZONE_SET | Flag.DEPTH_SET | Flag.RATE_SET))
+    mocker.patch.object(pen._line, "ask", return_value=told)
+    pen.lower_ceiling(mm=0.7)
+    mocker.stopall()
+    assert pen._held.settings.flags == Flag.ZONE_SET
+
+
+@pytest.mark.req("S-12")
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_stop_of_another_thread_writes_and_waits_for_nothing(pen: Pen, off: int) -> None:
+    pen._line.owner += off
+    begun_ns = pen.now_ns()
+    pen.stop()
+    assert pen.stop_demanded is True
+    assert pen._line.stop_answer is None
+    assert pen.now_ns() == begun_ns
+    with pytest.raises(Stopped):
+        pen.heed_stops()
+    pen.stop()
+    assert pen.stop_demanded is False
+    assert pen._line.stop_answer is not None
+
+
+@pytest.mark.parametrize(("late_s", "waited_s"), [(0.0, 5.0), (0.03, 5.07)])
+def test_a_self_test_may_take_five_seconds(
+    pen: Pen, pen_sim: Any, mocker: MockerFixture, late_s: float, waited_s: float
+) -> None:
+    told = replace(pen._ask_status(), state=State.SELF_TEST)
+    pump = pen.pump
+
+    def late(for_s: float) -> None:
+        pump(for_s)
+        pen_sim.advance(late_s)
+
+    mocker.patch.object(pen, "_ask_status", return_value=told)
+    mocker.patch.object(pen, "pump", late)
+    begun_ns = pen.now_ns()
+    with pytest.raises(DeviceFault, match="still in its self-test after 5 s"):
+        pen._settle()
+    mocker.stopall()
+    assert (pen.now_ns() - begun_ns) / S == pytest.approx(waited_s, abs=0.001)
