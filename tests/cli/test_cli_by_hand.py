@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clitools import VIRTUAL, Process
+from clitools import VIRTUAL, Process, Result
 
 from penstroke.records.store import open_store
 from penstroke.treatment.screening_form import Shape, screening_form
@@ -80,13 +80,14 @@ NEEDLING: Lines = [
     ("has all bleeding stopped?", "yes"),
     ("Anything to note?", ""),
 ]
+HANDED_OVER = "gone through with the patient"
 AFTER: Lines = [
     ("do it or skip it?", "skip"),
     ("For what reason?", "not wanted"),
     ("Who decides that?", BEN),
     ("Which directions", "standard"),
     ("In which language?", "de"),
-    ("gone through with the patient", "yes"),
+    (HANDED_OVER, "yes"),
     ("By whom?", BEN),
     ("do it or skip it?", "do"),
     ("When is the patient asked", "today+7"),
@@ -94,7 +95,9 @@ AFTER: Lines = [
 ]
 
 
-def test_a_whole_visit_by_hand(spawn: Callable[..., Process], own_home: Path, tmp_path: Path) -> None:
+def test_a_whole_visit_by_hand(
+    spawn: Callable[..., Process], cli: Callable[..., Result], own_home: Path, tmp_path: Path
+) -> None:
     plan = tmp_path / "plan.json"
     zone: dict[str, Any] = {"zone": "forehead", "area_cm2": 1.6, "depth_mm": 0.4, "rate_hz": 110, "passes": 1}
     plan.write_text(json.dumps({"version": 1, "title": "Small", "zones": [zone]}))
@@ -105,6 +108,10 @@ def test_a_whole_visit_by_hand(spawn: Callable[..., Process], own_home: Path, tm
     )
     for waits_for, types in (*CONSENT, *SCREENING, *BEFORE, *CLEANING, *NUMBING, *NEEDLING, *AFTER):
         process.read_until(waits_for)
+        if waits_for == HANDED_OVER:
+            # While the visit waits for it, the page is made in another terminal.
+            page = cli("aftercare", "--store", store, "--language", "de")
+            assert (page.code, "Bis " in page.out, page.err) == (0, True, "")
         if types is not None:
             process.type(f"{types}\n")
     code, _ = process.end()

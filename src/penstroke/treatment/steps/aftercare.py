@@ -41,10 +41,10 @@ def questions(session: Session) -> tuple[Question, ...]:
         Question("language", "In which language?", Kind.CHOICE, choices=LANGUAGES),
         Question(
             "given",
-            "Was the page gone through with the patient, and handed over?",
+            "Was the page gone through with the patient, and handed over? `penstroke aftercare` makes it.",
             Kind.YES_NO,
             otherwise="the directions were not handed over",
-            help="`penstroke aftercare --html FILE` makes the page, in another terminal.",
+            help="In another terminal: as text, or with --html FILE as a page to print.",
         ),
         Question("given_by", "By whom?", Kind.CHOICE, choices=session.background.roster.names),
     )
