@@ -225,7 +225,7 @@ def test_other_programs_may_ask_for_a_stop_and_nothing_else() -> None:
 
 
 @pytest.mark.req("S-12")
-@pytest.mark.parametrize("flags", [0, int(Flag.MOTOR_ON), int(Flag.NEEDLES_OUT)])
+@pytest.mark.parametrize("flags", [0, int(Flag.ZONE_SET), int(Flag.MOTOR_ON), int(Flag.NEEDLES_OUT)])
 @pytest.mark.parametrize("measured", [True, False])
 def test_an_asker_is_told_when_needles_are_in(flags: int, measured: bool) -> None:
     asker = Asker("stop")
@@ -241,4 +241,5 @@ def test_an_asker_is_told_when_needles_are_in(flags: int, measured: bool) -> Non
         told = Telemetry(0, 1, State.FAULT, flags, 0, 0, 0, 0, 0, 0, 100)
         line.telemetry = TelemetryReceived(told, 1, 0, 0)
     line.turn(0)
-    assert asker.told == ([] if flags else [(True, "fault" if measured else "idle", "")])
+    moving = flags & (Flag.MOTOR_ON | Flag.NEEDLES_OUT)
+    assert asker.told == ([] if moving else [(True, "fault" if measured else "idle", "")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import islice
 from typing import Any
 
@@ -13,11 +14,22 @@ from penstroke.connecting import connect
 from penstroke.errors import DeviceFault, LinkTimeout, Refused, Stopped
 from penstroke.pen import Pen
 from penstroke.ports.opening import adopt
-from penstroke.safety import DepthLimit, LimitSource, Override
+from penstroke.safety import DepthLimit, LimitSource, Override, Screening
 from penstroke.strokes import sample_of
 from penstroke_protocol import Receiver
 from penstroke_protocol.host_link import TelemetryReceived
-from penstroke_protocol.messages import Bye, Flag, Kind, Settings, State, Telemetry
+from penstroke_protocol.messages import (
+    Arm,
+    Bye,
+    Flag,
+    GetStatus,
+    Kind,
+    SetRate,
+    Settings,
+    State,
+    Status,
+    Telemetry,
+)
 from penstroke_sim.inprocess import VirtualPort, open_virtual
 
 S = 1_000_000_000
@@ -264,3 +276,110 @@ def test_a_self_test_may_take_five_seconds(
         pen._settle()
     mocker.stopall()
     assert (pen.now_ns() - begun_ns) / S == pytest.approx(waited_s, abs=0.001)
+
+
+@pytest.mark.req("S-12")
+def test_a_stop_that_comes_while_needles_are_awaited_is_told_afterwards(
+    pen: Pen, mocker: MockerFixture
+) -> None:
+    pen.select_zone("chin")
+    pen.set_rate(hz=110)
+    pen.set_depth(mm=0.5)
+    ask, asked = pen._ask_status, []
+
+    def once_more() -> Status:
+        asked.append(1)
+        if len(asked) == 1:
+            raise Stopped("a stop was asked for")
+        return ask()
+
+    with pen.needling(longest_s=5) as strokes:
+        next(strokes)
+        mocker.patch.object(pen, "_ask_status", once_more)
+    mocker.stopall()
+    assert asked
+    with pytest.raises(Stopped):
+        pen.heed_stops()
+    assert pen.status().state == "idle"
+
+
+@pytest.mark.parametrize(("trigger", "longest_s", "seconds"), [(False, 5, 0), (True, 5, 5), (True, 0.5, 1)])
+def test_only_for_the_trigger_the_pen_is_told_how_long_a_press_may_be(
+    pen: Pen, mocker: MockerFixture, trigger: bool, longest_s: float, seconds: int
+) -> None:
+    pen.select_zone("chin")
+    pen.set_rate(hz=110)
+    pen.set_depth(mm=0.5)
+    ask = mocker.spy(pen._line, "ask")
+    with pen.needling(longest_s=longest_s, trigger=trigger):
+        pass
+    arms = [call.args[0] for call in ask.call_args_list if isinstance(call.args[0], Arm)]
+    assert arms == [Arm(pen.treatment, seconds)]
+
+
+@pytest.mark.req("S-11")
+@pytest.mark.parametrize(("pressed", "now"), [(65535, 0), (3, 4), (4, 3)])
+def test_a_press_of_another_epoch_is_over_also_when_epochs_go_round(pen: Pen, pressed: int, now: int) -> None:
+    pen._line.link.epoch = now
+    with pytest.raises(Stopped, match="while it was made ready"):
+        pen._ask_in(pressed, GetStatus())
+
+
+@pytest.mark.parametrize("rate_hz", [25, 150])
+def test_the_pens_slowest_and_fastest_rate_may_be_run(pen: Pen, rate_hz: int) -> None:
+    pen.select_zone("chin")
+    pen.set_rate(hz=rate_hz)
+    pen.set_depth(mm=0.5)
+    with pen.needling(longest_s=5) as strokes:
+        next(strokes)
+    assert strokes.ended == "left"
+
+
+@pytest.mark.req("S-02", "S-04")
+def test_what_tightened_since_the_setting_counts_at_the_start(pen: Pen, pen_sim: Any) -> None:
+    pen.select_zone("cheek", side="left")
+    pen.set_rate(hz=110)
+    pen.set_depth(mm=0.9)
+    pen.screened(Screening(Fraction(1, 2)))
+    with pytest.raises(Refused, match="ceiling"), pen.needling(longest_s=5):
+        pass
+    assert not [entry for entry in pen_sim.journal.entries if entry["event"] == "start"]
+
+
+class Asker:
+    """Another program that asked for a stop."""
+
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+
+    def answer(self, *, stopped: bool, state: str, message: str = "") -> None:
+        self.told.append(stopped)
+
+
+@pytest.mark.req("S-12")
+@pytest.mark.parametrize(
+    ("flags", "stopped"),
+    [
+        (Flag(0), True),
+        (Flag.ZONE_SET | Flag.DEPTH_SET | Flag.RATE_SET, True),
+        (Flag.MOTOR_ON, False),
+        (Flag.NEEDLES_OUT, False),
+        (Flag.MOTOR_ON | Flag.NEEDLES_OUT, False),
+    ],
+)
+def test_an_asker_is_told_that_the_pen_stopped_only_when_it_did(pen: Pen, flags: Flag, stopped: bool) -> None:
+    told = replace(pen._ask_status(), flags=int(flags))
+    for known, says in ((told, stopped), (None, False)):
+        asker: Any = Asker()
+        pen._line._askers.append(asker)
+        pen._ended(known)
+        assert asker.told == [says]
+
+
+def test_once_asked_what_the_pen_holds_is_known_again(pen: Pen, mocker: MockerFixture) -> None:
+    pen.select_zone("chin")
+    pen._line.unknown = True
+    ask = mocker.spy(pen._line, "ask")
+    pen.set_rate(hz=110)
+    assert pen._line.unknown is False
+    assert [type(call.args[0]) for call in ask.call_args_list] == [GetStatus, SetRate]
