@@ -12,7 +12,7 @@ from penstroke.data import zone_table
 from penstroke.reports.drawing import ZoneMark, map_words, zone_map
 from penstroke.reports.faces import PICTURES, Shape, picture, picture_of
 from penstroke.reports.shades import SHADES, shade_of
-from penstroke.reports.words import words
+from penstroke.reports.words import LANGUAGES, words
 
 SAY = words("en")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -196,6 +196,20 @@ def test_labels_of_every_zone_at_once_do_not_overlap() -> None:
                 )
         for heights in columns.values():
             assert all(below - above >= 15 for above, below in pairwise(heights)), name
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_label_fits_into_its_column(name: str, lang: str) -> None:
+    """150 units to the edge, and 7.5 a sign in the widest face that was tried (DejaVu Sans Bold)."""
+    marks = [ZoneMark(shape.zone, shape.side, 0.25, 0.5, 2800.0) for shape in picture(name).shapes]
+    svg = ElementTree.fromstring(zone_map(picture(name), marks, say=words(lang)))
+    told = [text for text in svg.iter(f"{SVG}text") if text.get("font-weight") in ("bold", "normal")]
+    edges = {text.get("x") for text in told if text.get("y") != "20"}
+    assert len(edges) <= 3
+    for text in told:
+        if text.get("y") != "20" and text.get("letter-spacing") is None:
+            assert len("".join(text.itertext())) <= 18
 
 
 def luminance(colour: str) -> float:

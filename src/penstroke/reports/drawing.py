@@ -21,6 +21,8 @@ _MARGIN = 168.0
 _TOP = 36.0
 _LINE_H = 16.0
 _LEGEND_H = 40.0
+_LONGEST_TITLE = 18
+"""Signs that fit into a column in a wide bold face."""
 _TEXT = 14
 
 
@@ -168,13 +170,24 @@ def _labels(drawn: Picture, told: Sequence[tuple[ZoneMark, Shape]], say: Words) 
         columns[at_left].append(item)
     parts = []
     for at_left, items in columns.items():
+        titles = [_title(zone_words(mark.zone, mark.side, say)) for mark, _ in items]
         texts = [_lines(mark, say) for mark, _ in items]
-        heights = [_LINE_H * (len(lines) + 1) + 6 for lines in texts]
+        heights = [
+            _LINE_H * (len(title) + len(lines)) + 6 for title, lines in zip(titles, texts, strict=True)
+        ]
         wanted = [_TOP + shape.y - _LINE_H for _, shape in items]
         tops = _apart(wanted, heights, _TOP, _TOP + drawn.height)
-        for (mark, shape), lines, top in zip(items, texts, tops, strict=True):
-            parts.append(_label(drawn, zone_words(mark.zone, mark.side, say), lines, shape, top, at_left))
+        for (_, shape), title, lines, top in zip(items, titles, texts, tops, strict=True):
+            parts.append(_label(drawn, title, lines, shape, top, at_left))
     return parts
+
+
+def _title(name: str) -> list[str]:
+    """A zone's name on one line, or with its side on a second where it is too long for the column."""
+    if len(name) <= _LONGEST_TITLE:
+        return [name]
+    zone, comma, side = name.partition(", ")
+    return [zone + comma.strip(), side] if comma else [name]
 
 
 def _apart(wanted: Sequence[float], heights: Sequence[float], top: float, bottom: float) -> list[float]:
@@ -206,16 +219,18 @@ def _apart(wanted: Sequence[float], heights: Sequence[float], top: float, bottom
     return placed
 
 
-def _label(drawn: Picture, title: str, lines: Sequence[str], shape: Shape, top: float, at_left: bool) -> str:
+def _label(
+    drawn: Picture, title: Sequence[str], lines: Sequence[str], shape: Shape, top: float, at_left: bool
+) -> str:
     x, y_zone, y = _MARGIN + shape.x, _TOP + shape.y, top + _LINE_H
     edge, anchor = (_MARGIN - 18, "end") if at_left else (_MARGIN + drawn.width + 18, "start")
     bend = edge + 18 if at_left else edge - 18
     path = f"M{edge + (4 if at_left else -4):g},{y - 4:g} L{bend:g},{y - 4:g} L{x:g},{y_zone:g}"
-    weights = ["bold", *["normal"] * len(lines)]
+    weights = ["bold"] * len(title) + ["normal"] * len(lines)
     rows = "".join(
         f'<text x="{edge:g}" y="{y + _LINE_H * row:g}" text-anchor="{anchor}" font-weight="{weight}">'
         f"{markup(text)}</text>"
-        for row, (weight, text) in enumerate(zip(weights, [title, *lines], strict=True))
+        for row, (weight, text) in enumerate(zip(weights, [*title, *lines], strict=True))
     )
     return (
         f'<path d="{path}" fill="none" stroke="#ffffff" stroke-width="3"/>'
@@ -228,11 +243,14 @@ def _label(drawn: Picture, title: str, lines: Sequence[str], shape: Shape, top: 
 def _legend(width: float, y: float, prefix: str, say: Words) -> str:
     entries = [(f"depth{place}", f"≤ {shade.up_to_mm:.2f} mm") for place, shade in enumerate(SHADES)]
     entries += [("forbidden", say("forbidden")), ("excluded", say("excluded"))]
-    step = (width - 20) / len(entries)
-    parts = [
-        f'<rect x="{10 + step * place:g}" y="{y:g}" width="22" height="15" fill="url(#{prefix}{name})" '
-        f'stroke="{INK}" stroke-width="0.8"/>'
-        f'<text x="{10 + step * place + 28:g}" y="{y + 12:g}" font-size="12">{markup(text)}</text>'
-        for place, (name, text) in enumerate(entries)
-    ]
+    # As wide as their texts, since the words of one language are longer than those of another.
+    widths = [40 + 7.4 * len(text) for _, text in entries]
+    squeeze = min(1.0, (width - 16) / sum(widths))
+    parts, at = [], (width - sum(widths) * squeeze) / 2
+    for (name, text), one in zip(entries, widths, strict=True):
+        parts.append(
+            f'<rect x="{at:.1f}" y="{y:g}" width="22" height="15" fill="url(#{prefix}{name})" stroke="{INK}" '
+            f'stroke-width="0.8"/><text x="{at + 27:.1f}" y="{y + 12:g}" font-size="12">{markup(text)}</text>'
+        )
+        at += one * squeeze
     return "".join(parts)
