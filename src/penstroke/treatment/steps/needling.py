@@ -35,6 +35,7 @@ QUESTIONS = (
         "Is the cartridge off the pen and in the sharps container?",
         Kind.YES_NO,
         otherwise="the cartridge is not in the sharps container",
+        help="Take it off without touching the needles, and drop it in whole. It is never used again.",
     ),
     Question(
         "skin_wiped",
