@@ -7,7 +7,7 @@ record, which the campaign plants to see that it would be found.
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -23,7 +23,7 @@ def run(seconds: float, careless: bool, arguments: list[str]) -> int:
     append = Store.append
 
     def late(store: Store, drafts: Sequence[Any]) -> list[Any]:
-        time.sleep(seconds)
+        threading.Event().wait(seconds)
         return append(store, drafts)
 
     with ExitStack() as stack:
