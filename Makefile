@@ -22,7 +22,7 @@ $(READY): constraints.txt pyproject.toml scripts/setup.sh
 
 setup: $(READY) ## the virtual environment, with the tested versions
 
-demo: $(READY) ## treats examples/demo.yaml on a simulated pen, over a real pseudo-terminal
+demo: $(READY) ## a whole visit on a simulated pen, over a real pseudo-terminal, with record and report in build/demo
 	@$(BIN)/python scripts/demo.py
 
 test: $(READY) ## the tests

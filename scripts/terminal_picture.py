@@ -29,7 +29,11 @@ COLUMNS, ROWS = 130, 30
 COMMANDS = (
     ("penstroke zones periorbital", 0),
     ("penstroke set --zone periorbital --side right --depth 2.0", 3),
-    ("penstroke treat examples/demo.yaml --yes --journal treatment.jsonl", 0),
+    (
+        "penstroke treat examples/demo.yaml --patient P-17 --operator 'Ben Example' "
+        "--roster examples/roster.toml --answers examples/demo_answers.yaml",
+        0,
+    ),
 )
 """What is typed, and the exit code that it must end with."""
 SPEED = 4.0

@@ -16,6 +16,7 @@ from penstroke.cli.app import App, PenCommand, current, open_pen
 from penstroke.cli.commands.plan import check_against, refusal, violation_object
 from penstroke.cli.errors import BY_OUR_OWN_STOP, UsageProblem
 from penstroke.cli.output import say, show
+from penstroke.cli.store import store_option
 from penstroke.data import figures
 from penstroke.errors import DeviceFault, PenError, PlanError, RecordError
 from penstroke.interrupts import Interrupted
@@ -56,7 +57,7 @@ LATEST = "latest"
     is_flag=True,
     help="Answer the prompts that may be answered so: not the start of a zone, unless the pen is simulated.",
 )
-@click.option("--store", metavar="FILE", help="File or URL of the records.")
+@store_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -73,7 +74,7 @@ def command(
     however it ended, goes on at its step with --resume; needles never start again by themselves.
     """
     app = current(ctx)
-    for name in ("operator", "roster", "store"):
+    for name in ("operator", "roster"):
         app.flags[name] = given[name]
     opened = _Opened.read(app, plan, answers, given["patient"])
     return opened.treat(resume, yes=yes)
