@@ -230,6 +230,28 @@ def test_a_zone_that_screening_left_out_is_refused_here_too() -> None:
     visit.session.may_needle(1)
 
 
+@pytest.mark.parametrize(("left_out", "index"), [("forehead", 1), ("chin", 2), ("nose tip", 3), ("scalp", 4)])
+def test_the_zone_that_is_left_out_is_the_zone_that_is_refused(left_out: str, index: int) -> None:
+    zone = {"area_cm2": 8, "depth_mm": 0.3, "rate_hz": 110}
+    names = ("forehead", "chin", "nose_tip", "scalp")
+    plan = PLAN.model_validate(
+        {"version": 1, "title": "Four", "zones": [{"zone": name, **zone} for name in names]}
+    )
+    visit = Visit(plan=plan).to(Step.SCREENING)
+    visit.submit(Step.SCREENING, moles=left_out)
+    for step in (Step.PRE_USE, Step.CLEANING):
+        visit.submit(step)
+    visit.settle(visit.session.skip(Step.NUMBING, reason="not wanted", by=BEN, now=visit.now))
+    for other in range(1, 5):
+        visit.start_zone(other)
+        if other == index:
+            with pytest.raises(Refused, match="is excluded for this patient"):
+                visit.session.may_needle(other)
+        else:
+            visit.session.may_needle(other)
+        visit.end_zone(other)
+
+
 def test_a_screening_that_blocks_is_named_at_the_needles_too() -> None:
     visit = Visit().to(Step.SCREENING)
     assert visit.submit(Step.SCREENING, pregnancy_or_nursing=True).state is State.BLOCKED
