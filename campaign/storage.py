@@ -65,12 +65,12 @@ def run(order: Order) -> list[Section]:
 def _states(order: Order, log: Path, entries: int, folder: Path) -> Section:
     section = Section(
         "F9: states after a power cut",
-        STATES.format(entries=entries).replace("\n", " "),
+        STATES.format(entries=entries),
         ("calls", "states", "different", "acknowledged lost", "corrupt"),
     )
     calls = read_log(log)
-    choices = order.count(full=140, check=12, small=3)
-    every = order.count(full=1, check=2, small=4)
+    choices = order.count(full=140, check=6, small=3)
+    every = order.count(full=1, check=4, small=4)
     tried: set[bytes] = set()
     states = lost = corrupt = 0
     found = crash_states(
@@ -128,10 +128,10 @@ def _problem(path: Path, acknowledged: int) -> str:
 def _faults(order: Order, child: _Child, entries: int, calls: int, folder: Path) -> Section:
     section = Section(
         "F9: calls that fail",
-        FAULTS.replace("\n", " "),
+        FAULTS,
         ("fault", "calls tried", "refused", "passed", "acknowledged lost", "corrupt"),
     )
-    most = order.count(full=calls, check=60, small=6)
+    most = order.count(full=calls, check=40, small=6)
     for number in (errno.ENOSPC, errno.EIO):
         for on in (False, True):
             name = f"{errno.errorcode[number]}, {'from a call on' if on else 'once'}"
@@ -172,10 +172,10 @@ def _untold(told: dict[str, Any], entries: int) -> str:
 def _kills(order: Order, child: _Child, folder: Path) -> Section:
     section = Section(
         "F9: killed while writing",
-        KILLS.replace("\n", " "),
+        KILLS,
         ("kills", "before the first acknowledgement", "acknowledged lost", "corrupt"),
     )
-    kills = order.count(full=1_000, check=60, small=6)
+    kills = order.count(full=1_000, check=30, small=6)
     lost = corrupt = unmade = 0
     for number in range(kills):
         told = child.ask(_cleared(folder), kill=order.rng("storage", "kill", number).random() * 0.15)

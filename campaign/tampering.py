@@ -290,12 +290,12 @@ def run(order: Order) -> list[Section]:
     each = order.count(full=1_000, check=100, small=5)
     found = Section(
         "F16: tampering with a store",
-        TEXT.format(entries=ENTRIES, witnessed=WITNESSED).replace("\n", " "),
+        TEXT.format(entries=ENTRIES, witnessed=WITNESSED),
         ("act", "made", "found", "refused", "unwitnessed", "missed"),
     )
     unsealed = Section(
         "F16: random bytes without a seal",
-        SEALS.replace("\n", " "),
+        SEALS,
         ("act", "made", "found", "refused", "an entry changed unseen", "in no entry"),
     )
     with tempfile.TemporaryDirectory(prefix="pen-") as folder:

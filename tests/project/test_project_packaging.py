@@ -60,6 +60,25 @@ def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:
     }
 
 
+def test_a_record_store_can_be_made_from_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """Its tables are made by migrations, which are found as files of the package."""
+    wheel.extractall(tmp_path / "installed")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import penstroke; from penstroke.records.store import open_store\n"
+        "with open_store(sys.argv[2]) as store: print(penstroke.__file__, store.head().number)"
+    )
+    installed, store = tmp_path / "installed", tmp_path / "records.sqlite"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(installed), str(store)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+    assert done.stdout == f"{installed / 'penstroke' / '__init__.py'} 1\n", done.stderr
+
+
 def test_every_entry_point_leads_somewhere(wheel: zipfile.ZipFile) -> None:
     [name] = [n for n in wheel.namelist() if n.endswith("entry_points.txt")]
     entries = configparser.ConfigParser()

@@ -69,7 +69,11 @@ class Store:
 
     def close(self) -> None:
         """Let the store go. The last program to do so folds SQLite's log into its file, and seals it."""
-        head = self.head() if self._wrote else None
+        head = None
+        if self._wrote:
+            # A store that can no longer be read is let go of all the same, and stays without a seal.
+            with suppress(RecordError):
+                head = self.head()
         with told_as_ours(self.where):
             self._engine.dispose()
             if head is not None and self.path is not None:
