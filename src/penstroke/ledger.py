@@ -10,17 +10,28 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from penstroke.status import SIDE_NAMES, as_hz, as_mm
-from penstroke_protocol.messages import Arm, LowerCeiling, SelectZone, SetDepth, SetRate, Start
+from penstroke_protocol.explain import kebab
+from penstroke_protocol.host_link import DeviceEvent
+from penstroke_protocol.messages import (
+    Arm,
+    End,
+    EventCode,
+    LowerCeiling,
+    SelectZone,
+    SetDepth,
+    SetRate,
+    Start,
+)
 from penstroke_protocol.zone_table import ZONES
 
-__all__ = ["RECORDED", "Ledger", "command_facts"]
+__all__ = ["RECORDED", "Ledger", "command_facts", "event_facts"]
 
 RECORDED = (SelectZone, LowerCeiling, SetDepth, SetRate, Arm, Start)
 """The requests that may not leave before they are on record."""
 
 
 class Ledger(Protocol):
-    """Writes commands down. All of it may raise `RecordError`, and then nothing leaves."""
+    """Writes commands down. What is asked about a command may raise `RecordError`: then nothing leaves."""
 
     def command(self, request: Any) -> None:
         """Return when `request` is on record for good: at once where it was announced and is written."""
@@ -33,6 +44,9 @@ class Ledger(Protocol):
 
     def announce(self, request: Any) -> None:
         """Write `request` down and come back at once: `written` tells when it is on record for good."""
+
+    def told(self, event: DeviceEvent) -> None:
+        """The pen told that something happened. Never waits and never raises: a stop may be under way."""
 
     def written(self, request: Any) -> bool:
         """Whether what was announced is on record for good. Never waits."""
@@ -66,3 +80,11 @@ def command_facts(request: Any) -> dict[str, object]:
                 "for_s": longest_ms / 1000,
             }
     raise ValueError(f"{type(request).__name__} is no command that is recorded")
+
+
+def event_facts(event: DeviceEvent) -> dict[str, object]:
+    """An event of the pen in words: which, its argument, and how many were lost before it."""
+    name = kebab(EventCode(event.code).name) if event.code in list(EventCode) else f"unknown-{event.code}"
+    ended = event.code in (EventCode.RUN_ENDED, EventCode.DISARMED) and event.arg in list(End)
+    why = {"why": kebab(End(event.arg).name)} if ended else {}
+    return {"event": name, "arg": event.arg, "at_device_ms": event.time_ms, "missed": event.missed, **why}

@@ -48,7 +48,14 @@ Gate = Callable[[Any], None]
 class Line:
     """One session's conversation with one pen. Not shared between threads, but for `demand_stop`."""
 
-    def __init__(self, port: Port, link: HostLink, *, gate: Gate) -> None:
+    def __init__(
+        self,
+        port: Port,
+        link: HostLink,
+        *,
+        gate: Gate,
+        told: Callable[[DeviceEvent], None] | None = None,
+    ) -> None:
         self.port = port
         self.link = link
         self.unknown = False
@@ -71,6 +78,7 @@ class Line:
         """The last confirmed STOP was sent more than once."""
         self.stop_answer: StopAnswered | StopTimedOut | None = None
         self._gate = gate
+        self._on_event = told
         self._outcome: Answered | RequestRefused | RequestTimedOut | SessionOpened | None = None
         self._session_ended: SessionEnded | None = None
         self._stop_taken_up = True
@@ -306,6 +314,8 @@ class Line:
                 self.fresh.append(event)
             elif isinstance(event, DeviceEvent):
                 self.events.append(event)
+                if self._on_event is not None:
+                    self._on_event(event)
                 if event.code == EventCode.STOP_KEY:
                     self.stop_key = True
                 if event.code in (EventCode.CARTRIDGE_IN, EventCode.CARTRIDGE_OUT):

@@ -100,7 +100,10 @@ class Pen:
         """Writes down what sets or moves, before it leaves; None: nobody does."""
         self._gate = Gate(ledger)
         self._line = Line(
-            port, HostLink(nonce=nonce, zone_digest=ZONE_DIGEST, role=role), gate=self._gate.judge
+            port,
+            HostLink(nonce=nonce, zone_digest=ZONE_DIGEST, role=role),
+            gate=self._gate.judge,
+            told=None if ledger is None else ledger.told,
         )
         self._today = today
         self._figures = figures()

@@ -92,11 +92,14 @@ def test_everything_is_on_record(treat: Call, plan_file: PlanFile, clinic: Clini
     run = ["set-rate", "set-depth", "arm", "run"]
     assert clinic.commands() == ["select-zone", *run, "select-zone", *run, *run]
     step = ["step"]
-    assert [entry.kind for entry in written if entry.kind not in ("command", "sample")] == [
+    assert [entry.kind for entry in written if entry.kind not in ("command", "event", "sample")] == [
         "opened", "pen", "check", *step, "screened", *step, "check", "run-ended", *step, *step, *step, "zone",
-        "held", "run-ended", "held", "run-ended", "endpoint", "zone-done", "summary", *(step * 4), "closed",
+        "held", "run-ended", "held", "run-ended", "endpoint", "zone-done", "summary", *(step * 4),
+        "witnessed", "closed",
     ]  # fmt: skip
     assert [body["ended"] for body in clinic.bodies("run-ended")] == ["duration"] * 3
+    told = ["run-started", "run-ended", "retracted"]
+    assert [body["event"] for body in clinic.bodies("event")] == told * 3
     runs = [body for body in clinic.bodies("command") if body["command"] == "run"]
     assert [body.get("number") for body in runs] == [None, 1, 2]  # the first is in the air
     samples = clinic.bodies("sample")

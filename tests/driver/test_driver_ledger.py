@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from penstroke.connecting import connect
-from penstroke.errors import RecordError, Refused, Stopped
-from penstroke.ledger import RECORDED, command_facts
+from penstroke.errors import DeviceFault, RecordError, Refused, Stopped
+from penstroke.ledger import RECORDED, command_facts, event_facts
 from penstroke.pen import Pen
 from penstroke.ports.opening import adopt
 from penstroke_protocol import Receiver
 from penstroke_protocol.frames import decode_message, message_class
+from penstroke_protocol.host_link import DeviceEvent
 from penstroke_protocol.messages import Arm, Kind, LowerCeiling, SelectZone, SetDepth, SetRate, Start
 from penstroke_sim.inprocess import VirtualPort, open_virtual
 
@@ -23,6 +24,7 @@ class Book:
 
     def __init__(self) -> None:
         self.entries: list[Any] = []
+        self.events: list[dict[str, object]] = []
         self.written_entries = 0
         self.fails_at: int | None = None
         self.while_writing: Callable[[], None] = lambda: None
@@ -41,6 +43,9 @@ class Book:
         if self.fails_at is not None and len(self.entries) >= self.fails_at:
             raise RecordError("the disk is full", code="record-unwritable")
         self.entries.append(request)
+
+    def told(self, event: DeviceEvent) -> None:
+        self.events.append(event_facts(event))
 
     def written(self, request: Any) -> bool:
         return request in self.entries[: self.written_entries]
@@ -222,6 +227,22 @@ def test_without_a_ledger_shallower_leaves_with_the_next_turn() -> None:
 )
 def test_a_command_reads_in_the_words_and_units_of_people(request_: Any, facts: dict[str, object]) -> None:
     assert command_facts(request_) == facts
+
+
+def test_what_the_pen_tells_goes_to_the_ledger_as_well(book: Book, port: Watched) -> None:
+    with connect(adopt(port), ledger=book) as pen:
+        needle(pen)
+        port.inject("stop-key")
+        with pytest.raises(DeviceFault):
+            needle(pen)
+    told = [(event["event"], event.get("why")) for event in book.events]
+    assert told[:3] == [("run-started", None), ("run-ended", "duration"), ("retracted", None)]
+    assert ("stop-key", None) in told
+
+
+def test_an_event_that_this_version_does_not_know_is_told_by_its_number() -> None:
+    told = event_facts(DeviceEvent(code=200, time_ms=5, arg=7, epoch=1, missed=2))
+    assert told == {"event": "unknown-200", "arg": 7, "at_device_ms": 5, "missed": 2}
 
 
 def test_a_request_that_moves_nothing_is_no_recorded_command() -> None:

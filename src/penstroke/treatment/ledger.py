@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from penstroke.ledger import command_facts
+from penstroke.errors import RecordError
+from penstroke.ledger import command_facts, event_facts
 from penstroke.records.recorder import Recorder
+from penstroke_protocol.host_link import DeviceEvent
 
 
 class RecordLedger:
@@ -32,6 +35,11 @@ class RecordLedger:
 
     def announce(self, request: Any) -> None:
         self._announced[request] = self._write("command", **command_facts(request))
+
+    def told(self, event: DeviceEvent) -> None:
+        # A record that has failed is found by whoever keeps the needles moving, not in the midst of a stop.
+        with suppress(RecordError):
+            self._write("event", **event_facts(event))
 
     def written(self, request: Any) -> bool:
         if self._recorder.failed is not None:

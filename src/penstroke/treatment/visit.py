@@ -77,7 +77,7 @@ class Visit:
 
     def _tell_command(self, kind: str, **facts: Any) -> int:
         index = self.dose.open_zone
-        if facts["command"] == "run" and index is not None:
+        if facts.get("command") == "run" and index is not None:
             facts["number"] = self.dose.zone(index).passes_begun + 1
         return self.tell(kind, **facts)
 
