@@ -98,7 +98,7 @@ def test_everything_is_on_record(treat: Call, plan_file: PlanFile, clinic: Clini
         "witnessed", "closed",
     ]  # fmt: skip
     assert [body["ended"] for body in clinic.bodies("run-ended")] == ["duration"] * 3
-    told = ["run-started", "run-ended", "retracted"]
+    told = ["run-started", "run-ended", "retracted", "disarmed"]
     assert [body["event"] for body in clinic.bodies("event")] == told * 3
     runs = [body for body in clinic.bodies("command") if body["command"] == "run"]
     assert [body.get("number") for body in runs] == [None, 1, 2]  # the first is in the air
