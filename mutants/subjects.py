@@ -21,7 +21,13 @@ _RATES = _tests("safety", "mutants_edges", "rate_verdict")
 _LINK = _tests("protocol", "mutants_links", "protocol_session", "protocol_requests", "protocol_stop")
 _LINE = _LINK + _tests("protocol", "protocol_unasked", "protocol_hostile")
 _MOTION = _tests(
-    "driver", "mutants_strokes", "driver_ledger", "driver_strokes", "driver_stops", "driver_gaps"
+    "driver",
+    "mutants_strokes",
+    "mutants_pen",
+    "driver_ledger",
+    "driver_strokes",
+    "driver_stops",
+    "driver_gaps",
 )
 _HOST = _tests(
     "driver", "mutants_driver", "driver_gate", "driver_ledger", "driver_pen", "driver_strokes", "driver_stops"

@@ -155,7 +155,7 @@ def test_waiting_ends_though_the_moment_is_not_met_to_the_nanosecond(
 @pytest.mark.req("S-04")
 def test_a_pen_that_tells_a_figure_but_not_that_it_is_set_disagrees(pen: Pen, mocker: MockerFixture) -> None:
     pen.select_zone("cheek", side="left")
-    told = Settings(8, 1, 1000, 900, 1100, int(Flag.ZONE_SET))
+    told = Settings(8, 1, 1000, 900, 1100, int(Flag.ZONE_SET | Flag.CARTRIDGE_IN))
     mocker.patch.object(pen._line, "ask", return_value=told)
     with pytest.raises(DeviceFault, match="another depth than it was told: None instead of 900"):
         pen.set_depth(mm=0.9)
