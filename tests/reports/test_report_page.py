@@ -84,6 +84,18 @@ def test_a_quiet_treatment_says_so() -> None:
     assert "No faults, no overrides, no refusals." in told
 
 
+def test_of_what_the_pen_tells_only_the_unusual_is_news() -> None:
+    chain = Chain(simulated=False, operator="A")
+    chain.add("opened", patient="P", plan={}, plan_file="p", penstroke="0", token="0")
+    for event in ("run-started", "run-ended", "retracted", "disarmed", "stop-key", "faults-cleared"):
+        chain.add("event", event=event, arg=0, missed=0)
+    told = section(report_of(summary_of(chain.entries)), "Faults, overrides and incidents")
+    assert "EVENT stop-key" in told
+    assert "EVENT faults-cleared" in told
+    assert "run-" not in told
+    assert "retracted" not in told
+
+
 def test_a_skipped_step_and_an_open_record_are_told() -> None:
     chain = Chain(simulated=False, operator="A")
     chain.add(

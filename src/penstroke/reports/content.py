@@ -20,6 +20,9 @@ from penstroke.reports.plain import clock, key_words, minutes, plain, span, stre
 from penstroke.reports.plot import depth_rate_plot, plot_words
 from penstroke.reports.words import Words, words, zone_words
 
+EVERYDAY_EVENTS = frozenset({"run-started", "run-ended", "retracted", "disarmed"})
+"""What a pen tells of every run: on record, and no news in a report."""
+
 
 def report_of(
     summary: TreatmentSummary,
@@ -144,7 +147,12 @@ class _Teller:
             *s.refusals,
             *(one for one in s.cartridges if one.body.get("change")),
         ]
-        told += [one for one in s.events if one.kind in ("interrupted", "resumed", "event")]
+        told += [
+            one
+            for one in s.events
+            if one.kind in ("interrupted", "resumed")
+            or (one.kind == "event" and one.body.get("event") not in EVERYDAY_EVENTS)
+        ]
         lines = [f"{time_of(one.utc)}  {self._sight(one)}" for one in sorted(told, key=lambda one: one.entry)]
         lines += [
             f"{time_of(step.utc)}  {self._step_sight(step)}"
