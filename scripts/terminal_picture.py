@@ -12,6 +12,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import struct
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def simulated_pen(folder: Path) -> Iterator[str]:
 
 def record(command: str, exit_code: int, port: str, folder: Path) -> Iterator[tuple[float, str]]:
     """Seconds since the start and what the command printed then, from a pseudo-terminal of our size."""
-    program, *arguments = command.split()
+    program, *arguments = shlex.split(command)
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     environment = {**os.environ, "TERM": "xterm", "PENSTROKE_PORT": port}

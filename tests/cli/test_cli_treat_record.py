@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clitools import CHEEK, FOREHEAD, Clinic, Process, Result, Server
+from clitools import CHEEK, FOREHEAD, VIRTUAL, Clinic, Process, Result, Server
 
 from penstroke.errors import RecordError
 from penstroke.records import schema
@@ -152,6 +152,33 @@ def test_a_disk_that_fills_up_while_needles_move_stops_them(
     again = treat(plan_file(CHEEK | {"area_cm2": 160}), "--json", "--resume")
     assert again.code == 0, again.err
     assert [line["pass"] for line in again.lines if line["event"] == "pass"] == [2]
+
+
+RUN = ("run", "--zone", "cheek", "--side", "left", "--depth", "0.9", "--rate", "110", "--for", "60")
+
+
+@pytest.mark.req("S-14", "S-10")
+def test_a_disk_that_fills_up_stops_a_run_on_the_bench(
+    cli: Call, clinic: Clinic, pens: list[Any], failing: Failing
+) -> None:
+    failing.at = lambda draft: draft.kind == "sample" and draft.body["elapsed_s"] > 3
+    result = cli("--port", VIRTUAL, *RUN, "--store", clinic.store, "--json")
+    assert (result.code, result.error["code"]) == (8, "record-unwritable")
+    assert (result.lines[-1]["event"], result.lines[-1]["ended"]) == ("end", "failed")
+    assert motor(pens[-1]) == [(True, "command"), (False, "stop")]
+    assert in_the_end(pens[-1]) == (False, False)
+    clinic.make_sure_it_is_whole()
+
+
+@pytest.mark.req("S-10", "S-14")
+def test_needles_that_may_be_out_outrank_a_record_that_fails(
+    cli: Call, clinic: Clinic, failing: Failing, scenario: Callable[..., str]
+) -> None:
+    failing.at = lambda draft: draft.kind in ("run-ended", "error", "closed")
+    stuck = scenario((2.0, "actuator-jam", {}), (2.1, "stop-key", {}))
+    result = cli("--port", stuck, *RUN, "--store", clinic.store, "--json")
+    assert result.code == 5
+    assert "lift the pen" in result.error["message"] + result.error["hint"]
 
 
 @pytest.mark.req("S-14")

@@ -139,6 +139,7 @@ def test_screening_that_blocks(
     assert result.error["code"] == "screening-blocks"
     assert says in result.error["message"]
     assert clinic.bodies("screened")[0]["blocked_by"] == [says]
+    assert clinic.bodies("step")[-1]["state"] == "blocked"
     assert moved(pens) == []
     assert pens[-1].journal.of("limit") == []  # not even a zone was chosen
     again = treat(plan_file(CHEEK), "--json", "--resume")  # a file that finds nothing takes nothing back

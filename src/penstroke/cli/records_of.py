@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,14 +132,18 @@ def pen_on_record(
         except BaseException as error:
             ours = not isinstance(error, PenError)
             ended = {"ended": "interrupted" if ours else "error", "code": getattr(error, "code", None)}
-            if isinstance(error, PenError) and not isinstance(error, RecordError):
-                recorder.error(error)
+            # What went wrong must not be hidden by a record that fails as well.
+            with suppress(RecordError):
+                if isinstance(error, PenError) and not isinstance(error, RecordError):
+                    recorder.error(error)
             raise
         finally:
-            if name is not None and recorder.failed is None:
-                recorder.write("closed", **ended)
+            # One that has failed says so when it is closed.
+            with suppress(RecordError):
+                if name is not None:
+                    recorder.write("closed", **ended)
     if wish.override_by is not None:
-        say("the override is on record")
+        say(f"the override is on record: {name}")
 
 
 @contextmanager

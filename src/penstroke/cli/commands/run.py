@@ -17,7 +17,7 @@ from penstroke.cli.records_of import pen_in_treatment, pen_on_record
 from penstroke.cli.store import store_option
 from penstroke.cli.values import seconds
 from penstroke.cli.wish import Wish, held_object, wish_of, wish_options
-from penstroke.errors import DeviceFault, PenError, Stopped
+from penstroke.errors import DeviceFault, PenError, RecordError, Stopped
 from penstroke.interrupts import Interrupted
 
 if TYPE_CHECKING:
@@ -188,7 +188,8 @@ def _needle(app: App, pen: Pen, recorder: Recorder, run: _Run, length_s: float, 
                     break
     finally:
         live.end()
-        if recorder.failed is None:
+        # A record that has failed says so when it is closed, and must not hide what ended the run.
+        with suppress(RecordError):
             moved_s, why = round(strokes.moving_ns() / 1e9, 3), strokes.ended
             recorder.write("run-ended", ended=why, elapsed_s=moved_s, zone_strokes=run.strokes)
     app.interrupts.check()
