@@ -18,9 +18,9 @@ from bench.machine import commit
 from mutants.changed import base_of, changed_lines, sample
 from mutants.gate import Gate, NoFigures, Outcome, scratch, tally
 from mutants.page import page, summary
-from mutants.sources import ROOT, Mutant, NoOperators, mutants_of
+from mutants.sources import ROOT, Mutant, NoOperators, Wanted, every, mutants_of
 from mutants.subjects import SUBJECTS
-from mutants.survivors import BadSurvivors, entry, read_survivors, stale
+from mutants.survivors import BadSurvivors, entry, named, read_survivors, stale
 from mutants.workers import snapshot
 
 SAMPLE = 40
@@ -46,9 +46,17 @@ def main(arguments: list[str]) -> int:
         explained = read_survivors()
         with scratch() as folder:
             tree = snapshot(ROOT, Path(folder) / "0")  # what is edited meanwhile plays no part
-            made = {module: mutants_of(module, tree) for module in modules}
-            every = [mutant for one in made.values() for mutant in one.mutants]
-            mutants = _on_changed_lines(every, given.base) if given.changed else every
+            base = (given.base or base_of()) if given.changed else ""
+            changed = changed_lines(base, modules) if base else {}
+            # On lines that did not change, only the explained ones are looked for: are they still there?
+            made = {
+                module: mutants_of(
+                    module, tree, _wanted(changed.get(module, set()), explained) if base else every
+                )
+                for module in modules
+            }
+            known = [mutant for one in made.values() for mutant in one.mutants]
+            mutants = _chosen(known, base, changed) if given.changed else known
             with Gate(SUBJECTS, tree, Path(folder), jobs=given.jobs) as gate:
                 sung = gate.canaries(SMALLEST)
                 print(f"canaries: {len(sung)} of {len(sung)} as they must")
@@ -59,7 +67,7 @@ def main(arguments: list[str]) -> int:
         return 2
     took_s = time.monotonic() - begun
     print(summary(outcomes, set(explained), took_s))
-    wrong = _wrong(outcomes, explained, every, modules)
+    wrong = _wrong(outcomes, explained, known, modules)
     if given.report:
         given.report.write_text(page(made, outcomes, explained, sung, took_s), encoding="utf-8")
     left = 0 if given.changed else tally(outcomes)["not run"]
@@ -82,20 +90,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _on_changed_lines(every: list[Mutant], named: str) -> list[Mutant]:
-    base = named or base_of()
+def _wanted(numbers: set[int], explained: Collection[tuple[str, ...]]) -> Wanted:
+    explains = named(explained)
+    return lambda operator, line, number: number in numbers or explains(operator, line, number)
+
+
+def _chosen(known: list[Mutant], base: str, changed: dict[str, set[int]]) -> list[Mutant]:
     if not base:
         seed = commit()
         print(f"no commit to compare with (none before this one is here): a sample of {SAMPLE}, seed {seed}")
-        return sample(every, SAMPLE, seed)
-    lines = changed_lines(base, {mutant.module for mutant in every})
-    found = [mutant for mutant in every if mutant.number in lines.get(mutant.module, ())]
-    print(f"{len(found)} mutants on {sum(map(len, lines.values()))} lines changed since {base[:12]}")
+        return sample(known, SAMPLE, seed)
+    found = [mutant for mutant in known if mutant.number in changed.get(mutant.module, ())]
+    print(f"{len(found)} mutants on {sum(map(len, changed.values()))} lines changed since {base[:12]}")
     return found
 
 
 def _wrong(
-    outcomes: list[Outcome], explained: dict[tuple[str, ...], str], every: list[Mutant], modules: list[str]
+    outcomes: list[Outcome], explained: dict[tuple[str, ...], str], known: list[Mutant], modules: list[str]
 ) -> int:
     """Prints what is wrong; how many that were."""
     wrong = 0
@@ -117,7 +128,7 @@ def _wrong(
             print(
                 f"\nexplained as changing nothing, and yet a test noticed it:\n{entry(key, explained[key])}"
             )
-    for key in stale(explained, every, modules):
+    for key in stale(explained, known, modules):
         wrong += 1
         print(f"\nexplained, and there is no such mutant any more:\n{entry(key, explained[key])}")
     return wrong

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,26 @@ class Made:
     """How many mutants each rule of `rules.py` left out."""
 
 
-def mutants_of(module: str, tree: Path = ROOT) -> Made:
-    """All mutants of a module, in the order of its lines, after the rules. Raises `NoOperators`."""
+Wanted = Callable[[str, str, int], bool]
+"""Whether mutants by this operator, of this line, with this number, are looked for."""
+
+
+def every(operator: str, line: str, number: int) -> bool:
+    """All of them."""
+    return True
+
+
+def mutants_of(module: str, tree: Path = ROOT, wanted: Wanted = every) -> Made:
+    """The mutants of a module, in the order of its lines, after the rules. Raises `NoOperators`."""
     operators, parse = _cosmic_ray()
     text = (tree / module).read_text(encoding="utf-8")
-    root = parse(text)
+    root, lines = parse(text), text.splitlines()
     future = "from __future__ import annotations" in text
     made, left_out = {}, Counter[str]()
     for name, operator, node, index, (number, _) in _positions(operators, root):
-        site = Site(module, name, node, index, text.splitlines()[number - 1].strip(), future)
+        site = Site(module, name, node, index, lines[number - 1].strip(), future)
+        if not wanted(name, site.line, number):
+            continue
         reason = why_useless(site) or ("" if chosen(site) else "alternatives")
         if reason:
             left_out[reason] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from mutants.sources import Mutant
@@ -39,6 +39,12 @@ def read_survivors(path: Path = FILE) -> dict[Key, str]:
             raise BadSurvivors(f"this entry does not say why it changes nothing: {entry}")
         explained[key] = entry["why"]
     return explained
+
+
+def named(explained: Iterable[Key]) -> Callable[[str, str, int], bool]:
+    """For `mutants_of`: only what could be one of these."""
+    places = {(key[1], key[3]) for key in explained}
+    return lambda operator, line, number: (operator, line) in places
 
 
 def stale(explained: Iterable[Key], mutants: Iterable[Mutant], modules: Iterable[str]) -> list[Key]:

@@ -12,7 +12,7 @@ from mutants.gate import Outcome
 from mutants.rules import RULES
 from mutants.sources import ROOT, Mutant, NoOperators, mutants_of
 from mutants.subjects import SLOW, SUBJECTS
-from mutants.survivors import BadSurvivors, entry, read_survivors, stale
+from mutants.survivors import BadSurvivors, entry, named, read_survivors, stale
 from mutants.workers import Answer
 
 from mutants import __main__ as program
@@ -61,10 +61,10 @@ def test_every_explained_survivor_is_still_a_mutant() -> None:
     modules = {key[0] for key in explained}
     assert modules <= set(SUBJECTS)
     try:
-        mutants = [mutant for module in modules for mutant in mutants_of(module).mutants]
+        made = [mutants_of(module, wanted=named(explained)) for module in modules]
     except NoOperators as problem:
         pytest.skip(str(problem))
-    assert stale(explained, mutants, modules) == []
+    assert stale(explained, [mutant for one in made for mutant in one.mutants], modules) == []
 
 
 # -- mutants ------------------------------------------------------------------------------------------------
@@ -159,6 +159,22 @@ def test_a_sample_is_the_same_for_the_same_seed() -> None:
     assert len(chosen) == 10
     assert chosen == sample(list(reversed(many)), 10, "a")
     assert chosen != sample(many, 10, "b")
+
+
+def test_without_a_base_a_sample_is_taken_and_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+    many = [replace(ONE, number=number) for number in range(100)]
+    assert len(program._chosen(many, "", {})) == program.SAMPLE
+    assert "no commit to compare with" in capsys.readouterr().out
+    assert program._chosen(many, "abc", {MODULE: {3, 5, 500}}) == [many[3], many[5]]
+    assert "2 mutants on 3 lines changed since abc" in capsys.readouterr().out
+
+
+def test_on_other_lines_only_the_explained_mutants_are_made(tiny: Path) -> None:
+    made(tiny)
+    key = (MODULE, "NumberReplacer", "half", "return 0", "return -1")
+    found = mutants_of(MODULE, tiny, program._wanted({9}, {key: "why"})).mutants
+    assert {mutant.line for mutant in found} == {"return 0", "return number // 2"}
+    assert key in [mutant.key for mutant in found]
 
 
 # -- explanations -------------------------------------------------------------------------------------------
