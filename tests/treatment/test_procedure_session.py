@@ -362,6 +362,18 @@ def test_a_clock_on_the_wall_that_jumps_changes_no_dwell(step_h: float) -> None:
     assert visit.session.dwell_left_s(jumped) == 1200
 
 
+def test_a_port_whose_clock_is_behind_takes_nothing_off() -> None:
+    visit = applied()
+    behind = type(visit.now)(visit.now.local, (visit.now.port_s or 0.0) - 50)
+    assert visit.session.dwell_left_s(behind) == 1800
+
+
+def test_without_a_pen_the_dwell_is_counted_by_the_labels() -> None:
+    visit = applied()
+    visit.elapsed_s += 600
+    assert visit.session.dwell_left_s(type(visit.now)(visit.now.local)) == pytest.approx(1200)
+
+
 def test_the_dwell_goes_on_over_a_restart_and_is_never_shorter() -> None:
     visit = applied()
     visit.elapsed_s += 300

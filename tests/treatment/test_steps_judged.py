@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from visits import ADA, AIR, BEN, CARTRIDGE, MEASURED, SOLUTION, Visit
+from visits import ADA, AIR, BEN, CARTRIDGE, MEASURED, PLAN, SOLUTION, Visit
 
 from penstroke import data
 from penstroke.errors import AnswerError, LimitsError
@@ -68,6 +68,16 @@ def test_pen_and_cartridge_before_use(measured: PreUse, codes: list[str]) -> Non
     assert visit.replayed() == visit.session
 
 
+@pytest.mark.parametrize(("pct", "codes"), [(20, []), (19, ["battery-short"])])
+def test_the_battery_must_do_for_the_whole_plan(pct: int, codes: list[str]) -> None:
+    """720 s of needling are a tenth of what a full battery is taken to last for, and a tenth must be left."""
+    zone = {"zone": "back", "area_cm2": 576, "depth_mm": 0.75, "rate_hz": 110, "passes": 2}
+    plan = PLAN.model_validate({"version": 1, "title": "A back", "zones": [zone]})
+    visit = Visit(plan=plan).to(Step.PRE_USE)
+    outcome = visit.submit(Step.PRE_USE, measured=replace(MEASURED, battery_pct=pct))
+    assert [reason.code for reason in outcome.reasons] == codes
+
+
 def test_every_reason_is_told_at_once() -> None:
     visit = Visit().to(Step.PRE_USE)
     measured = replace(MEASURED, battery_pct=5, air=None, cartridge=replace(CARTRIDGE, expiry="2020-01-01"))
@@ -115,6 +125,22 @@ def test_what_is_said_of_a_numbing_product(changes: dict[str, Any], words: str |
     assert len(outcome.warnings) == (words is not None)
     assert words is None or words in outcome.warnings[0]
     assert list(outcome.warnings) == outcome.body["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [({"dwell_min": 240}, True), ({"dwell_min": 240.5}, False), ({"dwell_min": 0}, False)]
+    + [({"lidocaine_pct": 100}, True), ({"lidocaine_pct": 100.5}, False), ({"lidocaine_pct": 0}, False)],
+)
+def test_a_slip_of_the_keyboard_is_no_dwell_and_no_concentration(
+    changes: dict[str, Any], taken: bool
+) -> None:
+    visit = Visit().to(Step.NUMBING)
+    if taken:
+        assert visit.submit(Step.NUMBING, **changes).state is State.BEGUN
+    else:
+        with pytest.raises(AnswerError, match=next(iter(changes))):
+            visit.submit(Step.NUMBING, **changes)
 
 
 def test_no_largest_amount_of_a_product_is_made_up() -> None:
@@ -230,7 +256,7 @@ def test_an_operator_overrides_nothing() -> None:
         visit.submit(Step.MESOTHERAPY, solutions({"sterile": False, **OVERRIDE, "override_by": BEN}))
 
 
-@pytest.mark.parametrize(("ml", "said"), [((1.5, 1.5), False), ((1.5, 1.6), True)])
+@pytest.mark.parametrize(("ml", "said"), [((0.5,), False), ((1.5, 1.5), False), ((1.5, 1.6), True)])
 def test_more_than_is_usual_is_said(ml: tuple[float, float], said: bool) -> None:
     visit = Visit().to(Step.MESOTHERAPY)
     outcome = visit.submit(Step.MESOTHERAPY, solutions(*[{"volume_ml": one} for one in ml]))
