@@ -20,6 +20,8 @@ from clitools import (
     Server,
 )
 
+from penstroke.treatment.run import Wish
+
 Call = Callable[..., Result]
 PlanFile = Callable[..., Path]
 Spawn = Callable[..., Process]
@@ -247,6 +249,10 @@ def test_wishes_while_needles_move(spawn: Spawn, server: Server, plan_file: Plan
         for entry in clinic.entries("command")
         if entry.body["command"] == "set-depth"
     ]
+    wished = [body for body in clinic.bodies("event") if body["event"] in tuple(Wish)]
+    told = [(body["event"], body["depth_mm"], "refused" in body) for body in wished]
+    assert told[:3] == [("shallower", 0.75, False), ("deeper", 0.8, False), ("deeper", 0.85, False)]
+    assert told[-1] == ("deeper", 0.75, True)
     within = [depth for number, depth in depths if runs[1] < number < runs[2]]
     assert within == [0.75, 0.95]  # the wish while needles move, and the setting of the next pass
     clinic.make_sure_it_is_whole()
@@ -267,10 +273,26 @@ def test_bleeding_lowers_the_depth_and_e_ends_the_zone(
     assert (code, said[-300:]) == (0, said[-300:])
     bled, after = clinic.bodies("endpoint")
     assert (bled["endpoint"], bled["pass"], after["endpoint"]) == ("continuous-bleeding", 1, "erythema")
+    wished = [body["event"] for body in clinic.bodies("event") if body["event"] in tuple(Wish)]
+    assert wished == ["bleeding", "end-zone"]
     cheek = clinic.bodies("zone-done")[0]
     assert (cheek["state"], cheek["passes"]) == ("done", 2)
     assert cheek["seconds"] < 9
     assert len([entry for entry in server.journal("motor") if entry["on"]]) == 2  # in the air, and once
+
+
+@pytest.mark.req("S-10")
+def test_the_end_of_the_input_while_needles_move_stops_them(
+    spawn: Spawn, server: Server, plan_file: PlanFile, clinic: Clinic
+) -> None:
+    process = at_needles(spawn, server, clinic, plan_file(CHEEK | {"area_cm2": 160}))
+    process.type("\x04")
+    code, said = process.end()
+    assert code == 130
+    assert "end of input" in said
+    assert server.journal("motor")[-1]["reason"] == "stop"
+    assert not server.journal("needles")[-1]["extended"]
+    assert clinic.bodies("closed") == [{"ended": "interrupted", "code": "end of input"}]
 
 
 # -- cartridges ------------------------------------------------------------------------------------------

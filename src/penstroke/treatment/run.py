@@ -354,7 +354,9 @@ class Needling:
                     yield self._reading(sample, begins, result)
                     wish = self.people.wish()
                     if wish is not None:
-                        yield self._grant(wish, strokes, begins)
+                        adjusted = self._grant(wish, strokes, begins)
+                        self._tell_wish(adjusted, begins)
+                        yield adjusted
                     if self._end_zone:
                         break
         except BaseException:
@@ -381,6 +383,20 @@ class Needling:
         """The depth of a pass: the plan's, and what people have wanted since."""
         planned_um = round(one.depth_mm * 1000) + self._deeper_um
         return planned_um if self._most_um is None else min(planned_um, self._most_um)
+
+    def _tell_wish(self, adjusted: Adjusted, begins: PassBegins) -> None:
+        """What somebody wanted is on record even where nothing is sent to the pen for it."""
+        zone = begins.ahead.zone
+        refused = {"refused": adjusted.refused} if adjusted.refused else {}
+        self.account.tell(
+            "event",
+            event=adjusted.wish.value,
+            zone=zone.zone,
+            side=zone.side,
+            depth_mm=adjusted.depth_mm,
+            **{"pass": begins.number},
+            **refused,
+        )
 
     def _grant(self, wish: Wish, strokes: Strokes, begins: PassBegins) -> Adjusted:
         """Do what a person wants while needles move, or say why it is not done."""
