@@ -129,8 +129,14 @@ def test_what_is_said_of_a_numbing_product(changes: dict[str, Any], words: str |
 
 @pytest.mark.parametrize(
     ("changes", "taken"),
-    [({"dwell_min": 240}, True), ({"dwell_min": 240.5}, False), ({"dwell_min": 0}, False)]
-    + [({"lidocaine_pct": 100}, True), ({"lidocaine_pct": 100.5}, False), ({"lidocaine_pct": 0}, False)],
+    [
+        ({"dwell_min": 240}, True),
+        ({"dwell_min": 240.5}, False),
+        ({"dwell_min": 0}, False),
+        ({"lidocaine_pct": 100}, True),
+        ({"lidocaine_pct": 100.5}, False),
+        ({"lidocaine_pct": 0}, False),
+    ],
 )
 def test_a_slip_of_the_keyboard_is_no_dwell_and_no_concentration(
     changes: dict[str, Any], taken: bool
