@@ -336,3 +336,21 @@ def test_two_programs_write_one_chain(path: Path) -> None:
         for name in ("A", "B", "C"):
             assert [entry.body["number"] for entry in store.entries(name)] == list(range(150))
     assert asked(path, "SELECT count(*) FROM entries WHERE kind = 'store'") == [(1,)]
+
+
+@pytest.mark.parametrize("with_index", [False, True])
+def test_a_store_whose_program_was_killed_can_be_read(path: Path, tmp_path: Path, with_index: bool) -> None:
+    """Its newest entries are still in the log; the index of the log does not outlive a power cut."""
+    with open_store(path) as store:
+        store.append([draft("opened", patient="P-17"), draft("command")])
+        left = tmp_path / "left"
+        left.mkdir()
+        for suffix in ("", "-wal", "-shm") if with_index else ("", "-wal"):
+            (left / f"records.sqlite{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
+    for _ in range(2):
+        with open_store(left / "records.sqlite", readonly=True) as store:
+            assert [entry.kind for entry in store.entries()] == ["store", "opened", "command"]
+            verification = store.verify()
+            assert (verification.whole, verification.seal) == (True, "none")
+    with open_store(left / "records.sqlite") as store:
+        assert store.append([draft("closed")])[0].number == 4
