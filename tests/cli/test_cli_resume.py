@@ -65,14 +65,14 @@ def test_it_goes_on_at_the_step_it_was_left_in(
 def test_numbing_that_is_on_the_skin_goes_on_counting(treat: Call, clinic: Clinic) -> None:
     plan, answers = EXAMPLES / "demo.yaml", EXAMPLES / "answers.yaml"
     numbing = {"product": "cream", "ingredients": ["lidocaine"], "lidocaine_pct": 4, "grams": 3}
-    numbing |= {"over_the_counter": True, "area_cm2": 22, "zones": ["forehead"], "dwell_min": 30}
+    numbing |= {"over_the_counter": True, "area_cm2": 22, "zones": ["forehead"], "dwell_min": 5}
     zones = {"numbing": {"skip": None, **numbing}}
     assert treat(plan, answers=clinic.answers(**zones), follow_up=None).code == 7  # wiped_off is missing
     assert clinic.bodies("step")[-1]["state"] == "begun"
     assert treat(plan, "--resume", answers=answers).code == 0
     (resumed,) = clinic.bodies("resumed")
     assert resumed["at_step"] == "numbing"
-    assert resumed["dwell_s"] >= 1800
+    assert resumed["dwell_s"] >= 300
     (begun, done) = [body["state"] for body in clinic.bodies("step") if body["step"] == "numbing"]
     assert (begun, done) == ("begun", "done")
 
@@ -268,6 +268,24 @@ def test_a_treatment_is_one_visit(
     result = treat(plan, "--json", "--resume")
     assert (result.code, result.error["code"]) == (3, "step-out-of-order")
     assert "begin a new one" in result.error["hint"]
+
+
+@pytest.mark.req("S-17", "S-20")
+def test_two_programs_do_not_go_on_with_one_treatment(
+    spawn: Spawn, server: Server, cli: Call, treat: Call, plan_file: PlanFile, clinic: Clinic, pens: list[Any]
+) -> None:
+    """Each would give what is left of it. One that was killed holds nothing."""
+    plan = plan_file(CHEEK)
+    first = spawn("--port", server.port, "treat", plan, *clinic.flags(clinic.answers(consent=None)))
+    first.read_until("yes or no")
+    for more in ((), (clinic.treatments()[0],)):
+        result = treat(plan, "--json", "--resume", *more)
+        assert (result.code, result.error["code"]) == (3, "treatment-under-way")
+        assert f"process {first.pid}" in result.error["message"]
+    assert pens == []
+    first.send(signal.SIGKILL)
+    first.end()
+    assert treat(plan, "--resume").code == 0
 
 
 # -- real processes --------------------------------------------------------------------------------------

@@ -228,7 +228,7 @@ def at_needles(
 
 def test_wishes_while_needles_move(spawn: Spawn, server: Server, plan_file: PlanFile, clinic: Clinic) -> None:
     """Shallower at once, deeper with the next pass, and a line that means nothing."""
-    process = at_needles(spawn, server, clinic, plan_file(CHEEK | {"area_cm2": 8, "depth_mm": 0.8}))
+    process = at_needles(spawn, server, clinic, plan_file(CHEEK | {"area_cm2": 5, "depth_mm": 0.8}))
     process.type("what?\n")
     process.read_until("- shallower, + deeper from the next pass")
     process.type("-\n")
@@ -316,7 +316,7 @@ def test_a_cartridge_that_goes_wrong_in_a_treatment_is_refused_before_the_next_p
     """Between the check before use and the first zone another one is put in, which will not do."""
     person(["the first one fell"])
     numbing = {"product": "cream", "ingredients": ["lidocaine"], "lidocaine_pct": 4, "grams": 3, "skip": None}
-    numbing |= {"over_the_counter": True, "area_cm2": 22, "zones": ["forehead"], "dwell_min": 30}
+    numbing |= {"over_the_counter": True, "area_cm2": 22, "zones": ["forehead"], "dwell_min": 2}
     answers = clinic.answers(numbing=numbing | {"wiped_off": True})
     result = treat(plan_file(CHEEK), "--json", answers=answers, port=scenario((60.0, name, {})))
     assert (result.code, result.error["code"]) == (3, code)

@@ -14,6 +14,7 @@ from penstroke import __version__
 from penstroke.cli.app import App, open_pen
 from penstroke.cli.output import say
 from penstroke.cli.store import find_treatment, open_records, witness_file
+from penstroke.cli.under_way import alone
 from penstroke.data import digests, figures
 from penstroke.errors import PenError, RecordError, Refused
 from penstroke.records.entry import treatment_id
@@ -159,8 +160,7 @@ def pen_in_treatment(app: App, wish: Wish, name: str, longest_s: float) -> Itera
     from penstroke.treatment.visit import Visit
     from penstroke.treatment.work import work_in
 
-    with open_records(app) as store:
-        treatment = find_treatment(store, name)
+    with open_records(app) as store, alone(treatment := find_treatment(store, name)):
         entries = list(store.entries(treatment))
         opened = next(entry.body for entry in entries if entry.kind == "opened")
         if opened.get("bench") is not None:

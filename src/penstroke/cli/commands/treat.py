@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,14 +123,21 @@ class _Opened:
     def treat(self, resume: str | None, *, yes: bool) -> int:
         from penstroke.cli.records_of import recorder_of
         from penstroke.cli.store import open_records
+        from penstroke.cli.under_way import alone
         from penstroke.treatment.visit import Visit
 
         # Once before anything is opened, against the pen the plan was written for.
         violations = check_against(self.app, self.plan, None)
         if violations:
             raise refusal(violations)
-        with open_records(self.app) as store:
-            course = self._begun(store) if resume is None else self._taken_up(store, resume)
+        with open_records(self.app) as store, ExitStack() as held:
+            if resume is None:
+                course = self._begun(store)
+                held.enter_context(alone(course.name))
+            else:
+                row = self._row_to_resume(store, resume)
+                held.enter_context(alone(row.id))
+                course = self._taken_up(store, row)
             name, operator = course.name, course.session.operator
             with recorder_of(self.app, store, treatment=name, operator=operator) as recorder:
                 visit = Visit(course.session, recorder)
@@ -165,12 +172,11 @@ class _Opened:
         name = treatment_id(datetime.datetime.now(datetime.UTC), token)
         return _Course(name, token, session, resumed=False)
 
-    def _taken_up(self, store: Store, resume: str) -> _Course:
+    def _taken_up(self, store: Store, row: TreatmentRow) -> _Course:
         from penstroke.cli.records_of import background_of
         from penstroke.treatment.session import Session
         from penstroke.treatment.visit import cartridge_in_use
 
-        row = self._row_to_resume(store, resume)
         entries = list(store.entries(row.id))
         opened = next(entry for entry in entries if entry.kind == "opened")
         if opened.body["plan"] != self.plan.model_dump(mode="json"):
