@@ -14,7 +14,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from clitools import CHEEK, Server
@@ -26,9 +27,11 @@ from penstroke.records.entry import Entry
 from penstroke.records.recorder import Recorder
 from penstroke.records.store import open_store
 from penstroke.status import Cartridge
+from penstroke.treatment.air_run import air_run
 from penstroke.treatment.dose import Dose, dose_after
 from penstroke.treatment.ledger import RecordLedger
 from penstroke.treatment.run import Answer, Needling, PassBegins, Reading, Resting, Wish, ZoneAhead
+from penstroke.treatment.session import Session
 from penstroke.treatment.steps.needling import Endpoint
 
 RUN = ("run", "--zone", "cheek", "--side", "left", "--depth", "0.9", "--rate", "110", "--for", "60")
@@ -243,6 +246,20 @@ def test_a_stop_that_comes_with_the_press_wins(
     with pytest.raises(Stopped):
         list(Needling(pen, load_plan(plan_file(CHEEK)), account, People(pen.demand_stop)).run())
     assert motor(pen_sim) == []
+
+
+@pytest.mark.req("S-11")
+def test_a_run_in_the_air_that_was_stopped_is_none(
+    pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], account: Account
+) -> None:
+    session = cast(Session, SimpleNamespace(plan=load_plan(plan_file(CHEEK))))
+    with closing(air_run(pen, session, account)) as readings, pytest.raises(Stopped):
+        for sample in readings:
+            if sample.elapsed_s > 1:
+                pen.demand_stop()
+    assert motor(pen_sim) == [(True, "command"), (False, "stop")]
+    ended = account.entries()[-1]
+    assert (ended.kind, ended.body["ended"]) == ("run-ended", "stopped")
 
 
 def test_progress_only_grows(needling: Needling) -> None:
