@@ -17,7 +17,7 @@ from bench.machine import commit
 
 from mutants.changed import base_of, changed_lines, sample
 from mutants.gate import Gate, NoFigures, Outcome, scratch, tally
-from mutants.page import page, summary
+from mutants.page import page, rows_of, summary
 from mutants.sources import ROOT, Mutant, NoOperators, Wanted, every, mutants_of
 from mutants.subjects import SUBJECTS
 from mutants.survivors import BadSurvivors, entry, named, read_survivors, stale
@@ -69,7 +69,12 @@ def main(arguments: list[str]) -> int:
     print(summary(outcomes, set(explained), took_s))
     wrong = _wrong(outcomes, explained, known, modules)
     if given.report:
-        given.report.write_text(page(made, outcomes, explained, sung, took_s), encoding="utf-8")
+        for module in SUBJECTS:
+            made.setdefault(module, mutants_of(module))
+        made = {module: made[module] for module in SUBJECTS}
+        earlier = rows_of(given.report.read_text(encoding="utf-8")) if given.report.exists() else {}
+        text = page(made, outcomes, explained, sung, took_s, earlier)
+        given.report.write_text(text, encoding="utf-8")
     left = 0 if given.changed else tally(outcomes)["not run"]
     return 1 if wrong or left else 0
 

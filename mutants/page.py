@@ -7,6 +7,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from bench.machine import commit, cpu
 
@@ -55,21 +56,38 @@ def summary(outcomes: Sequence[Outcome], explained: Collection[Key], took_s: flo
     )
 
 
+def rows_of(text: str) -> dict[str, list[str]]:
+    """The rows of a page that was written before, by module."""
+    rows = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if line.startswith("| `") and len(cells) == len(COLUMNS) + 2:
+            rows[cells[0].strip("` ")] = cells[1:]
+    return rows
+
+
 def page(
     made: Mapping[str, Made],
     outcomes: Sequence[Outcome],
     explained: Collection[Key],
     canaries: Sequence[tuple[str, Answer]],
     took_s: float,
+    earlier: Mapping[str, list[str]] = MappingProxyType({}),
 ) -> str:
-    """The whole page."""
-    total = counts(outcomes, explained)
-    rows = [
-        [f"`{module}`", *(f"{number:,}" for number in counts(mine, explained).values())]
-        for module in made
-        if (mine := [one for one in outcomes if one.mutant.module == module])
-    ]
-    rows.append(["**all**", *(f"**{number:,}**" for number in total.values())])
+    """The whole page: of each module in `made` its row of this run, or else its row of an earlier one."""
+    now = commit()
+    rows = {}
+    for module in made:
+        mine = [one for one in outcomes if one.mutant.module == module]
+        if mine:
+            rows[module] = [*(f"{number:,}" for number in counts(mine, explained).values()), now]
+        elif module in earlier:
+            rows[module] = earlier[module]
+    columns = list(zip(*rows.values(), strict=True))[: len(COLUMNS)]
+    totals = [sum(int(cell.replace(",", "")) for cell in column) for column in columns]
+    total = dict(zip(COLUMNS, totals or [0] * len(COLUMNS), strict=True))
+    table = [[f"`{module}`", *cells] for module, cells in rows.items()]
+    table.append(["**all**", *(f"**{number:,}**" for number in total.values()), ""])
     left_out = sum((one.left_out for one in made.values()), Counter[str]())
     early = sum(
         one.answer.detail.startswith("no test could start") or "(importing it)" in one.answer.detail
@@ -83,18 +101,20 @@ Written by `make mutants`; not edited by hand. A mutant is one small change in t
 of [cosmic-ray](https://cosmic-ray.readthedocs.io/): another comparison, a number one higher, a condition
 turned around. It is put into a copy of the tree, and the tests chosen for its module (`mutants/subjects.py`)
 run there. *Killed*: a test failed. *Survived*: none did; then `mutants/survivors.toml` must say why the
-change makes no difference. One module again: `python -m mutants MODULE`.
+change makes no difference. Modules again, and their rows here:
+`python -m mutants MODULE ... --report docs/safety/mutants.md`.
 
-- {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}
+**{total["mutants"]:,} mutants, {total["not run"]:,} not run, {total["survived, unexplained"]:,} survived \
+unexplained.** Each row tells at which commit it was made. The last run:
+
+- {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {now}
 - {cpu()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.2f} at the end
 - Python {platform.python_version()}
-- {total["mutants"]:,} mutants in {took_s / 60:.1f} minutes
+- {len(outcomes):,} mutants in {took_s / 60:.1f} minutes; {early:,} of them let no test start: the module, or what \
+stands on it, could not be imported
 - processor time of one: median {seconds[len(seconds) // 2]:.2f} s, longest {seconds[-1]:.1f} s
-- {total["not run"]:,} not run, {total["survived, unexplained"]:,} survived unexplained
 
-{_table(["module", *COLUMNS], rows)}
-
-Of those killed, {early:,} let no test start: the module, or what stands on it, could not be imported.
+{_table(["module", *COLUMNS, "commit"], table)}
 
 ## The gate itself
 

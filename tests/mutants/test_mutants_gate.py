@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from mutants.gate import BROKEN, CANARIES, NO_OP, Gate, NoFigures, tally
-from mutants.page import counts, page, summary
+from mutants.page import counts, page, rows_of, summary
 from mutants.sources import Made, Mutant
 from mutants.workers import Limits, Worker
 
@@ -73,6 +73,19 @@ def test_every_mutant_is_counted_once_whatever_became_of_the_others(gate: Gate, 
     assert summary(outcomes, (), 1.0).startswith("6 mutants, 3 killed, 2 by crash")
     text = page({MODULE: Made((), tally([]))}, outcomes, {}, [("a comment", outcomes[0].answer)], 60.0)
     assert "| `src/tiny.py` | 6 | 3 | 2 | 0 | 0 | 1 | 0 |" in text
+    assert "| **all** | **6** | **3** | **2** | **0** | **0** | **1** | **0** |" in text
+    assert rows_of(text)[MODULE][:-1] == ["6", "3", "2", "0", "0", "1", "0"]
+    both = {
+        "src/other.py": Made((), tally([])),
+        MODULE: Made((), tally([])),
+        "src/new.py": Made((), tally([])),
+    }
+    other = ["1,000", "900", "0", "0", "90", "10", "0", "abc"]
+    later = page(both, outcomes, {}, [], 60.0, {MODULE: ["0"] * 8, "src/other.py": other})
+    assert rows_of(later)["src/other.py"] == other
+    assert rows_of(later)[MODULE] == rows_of(text)[MODULE]
+    assert "src/new.py" not in rows_of(later)
+    assert "**1,006 mutants, 0 not run, 11 survived unexplained.**" in later
 
 
 def test_what_the_time_does_not_reach_is_not_run(gate: Gate, tiny: Path) -> None:

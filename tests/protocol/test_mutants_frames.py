@@ -84,6 +84,11 @@ def test_a_range_is_judged_where_it_is_narrower_than_the_width(low: int | None, 
     assert layout.narrow == (() if (low or 0, high or 255) == (0, 255) else ((1, low or 0, high or 255),))
 
 
+@pytest.mark.parametrize(("kind", "width"), [("u8", 1), ("u16", 2), ("u32", 4), ("u64", 8), ("i16", 2)])
+def test_the_width_of_a_number(kind: str, width: int) -> None:
+    assert Wire(kind, "", "").width == width
+
+
 def test_a_text_has_no_range() -> None:
     assert Wire("text", "", "").range == (0, 0)
     assert Wire("text", "", "").width == 16
