@@ -214,6 +214,50 @@ def test_what_screening_found_stays_over_a_restart(
     assert on(pens) == []
 
 
+def test_a_step_is_done_anew(treat: Call, plan_file: PlanFile, clinic: Clinic) -> None:
+    plan, left = plan_file(CHEEK), clinic.answers(aftercare=None)
+    assert treat(plan, answers=left).code == 7
+    again = ("--resume", "--redo", "consent", "--reason", "the wrong form was signed")
+    assert treat(plan, *again).code == 0
+    told = [(body["step"], body["state"]) for body in clinic.bodies("step")]
+    assert told[0] == ("consent", "done")
+    assert told[told.index(("consent", "redone")) :] == [
+        ("consent", "redone"),
+        ("consent", "done"),
+        ("aftercare", "done"),
+        ("follow-up", "done"),
+    ]
+    (redone,) = [body for body in clinic.bodies("step") if body["state"] == "redone"]
+    assert (redone["reason"], redone["by"]) == ("the wrong form was signed", OPERATOR)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        (("--redo", "consent", "--reason", "x"), 2, "usage"),
+        (("--resume", "--redo", "consent"), 2, "usage"),
+        (("--resume", "--reason", "x"), 2, "usage"),
+        (("--resume", "--redo", "tea", "--reason", "x"), 2, "usage"),
+        (("--resume", "--redo", "needling", "--reason", "x"), 2, "usage"),
+        (("--resume", "--redo", "aftercare", "--reason", "x"), 3, "step-out-of-order"),
+    ],
+)
+def test_what_cannot_be_done_anew(
+    treat: Call,
+    plan_file: PlanFile,
+    clinic: Clinic,
+    pens: list[Any],
+    words: tuple[str, ...],
+    code: int,
+    error: str,
+) -> None:
+    plan = plan_file(CHEEK)
+    assert treat(plan, answers=clinic.answers(cleaning=None)).code == 7
+    made = len(pens)
+    result = treat(plan, "--json", *words)
+    assert (result.code, result.error["code"], len(pens)) == (code, error, made)
+
+
 # -- what cannot be resumed ------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from penstroke.cli.store import store_option
 from penstroke.data import figures
 from penstroke.errors import DeviceFault, PenError, PlanError, RecordError
 from penstroke.interrupts import Interrupted
+from penstroke.treatment.table import STEPS, Step
 from penstroke.treatment.work import Work, work_in
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from penstroke.treatment.visit import Visit
 
 LATEST = "latest"
+_REDONE = [step.value for step in STEPS if step is not Step.NEEDLING]
+"""What needles gave is given, so there is nothing to do anew."""
 
 
 @click.command("treat", cls=PenCommand)
@@ -52,6 +55,8 @@ LATEST = "latest"
     flag_value=LATEST,
     help="Go on with this patient's treatment that was interrupted; its ID where there are several.",
 )
+@click.option("--redo", type=click.Choice(_REDONE), help="With --resume: this step is done anew.")
+@click.option("--reason", metavar="TEXT", help="Why it is.")
 @click.option(
     "--yes",
     is_flag=True,
@@ -76,8 +81,26 @@ def command(
     app = current(ctx)
     for name in ("operator", "roster"):
         app.flags[name] = given[name]
+    redo = _redo(given["redo"], given["reason"], resume)
     opened = _Opened.read(app, plan, answers, given["patient"])
-    return opened.treat(resume, yes=yes)
+    return opened.treat(resume, redo, yes=yes)
+
+
+def _redo(step: str | None, reason: str | None, resume: str | None) -> _Redo | None:
+    if step is None and reason is None:
+        return None
+    if step is None or not (reason or "").strip() or resume is None:
+        problem = "a step is done anew in a treatment that is resumed, and with a reason"
+        raise UsageProblem(problem, hint="--resume --redo STEP --reason TEXT")
+    return _Redo(Step(step), str(reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Redo:
+    """A step that is to be done anew, and why."""
+
+    step: Step
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +143,7 @@ class _Opened:
         found = None if answers is None else read_answers(answers)
         return cls(app, loaded, plan, found, patient_reference(patient))
 
-    def treat(self, resume: str | None, *, yes: bool) -> int:
+    def treat(self, resume: str | None, redo: _Redo | None, *, yes: bool) -> int:
         from penstroke.cli.records_of import recorder_of
         from penstroke.cli.store import open_records
         from penstroke.cli.under_way import alone
@@ -148,7 +171,7 @@ class _Opened:
                     self.app.emit({"event": "treatment", **told})
                 else:
                     say(f"treatment {name}")
-                finished = self._run(visit, course, yes=yes)
+                finished = self._run(visit, course, redo, yes=yes)
         if not self.app.json:
             show(f"record: {name} in {store.where}; `penstroke records report {name}` prints it")
         if not finished:
@@ -232,10 +255,10 @@ class _Opened:
 
     # -- the visit -------------------------------------------------------------------------------------
 
-    def _run(self, visit: Visit, course: _Course, *, yes: bool) -> bool:
+    def _run(self, visit: Visit, course: _Course, redo: _Redo | None, *, yes: bool) -> bool:
         """The visit to its end, and its last entry; whether it was finished."""
         try:
-            finished = self._with_pen(visit, course, yes=yes)
+            finished = self._with_pen(visit, course, redo, yes=yes)
         except PenError as error:
             ours = bool(self.app.interrupts.why) and isinstance(error, BY_OUR_OWN_STOP)
             code = self.app.interrupts.why if ours else error.code
@@ -262,15 +285,17 @@ class _Opened:
             with suppress(Interrupted):
                 say(f"treatment {visit.recorder.treatment}: --resume goes on with it")
 
-    def _with_pen(self, visit: Visit, course: _Course, *, yes: bool) -> bool:
+    def _with_pen(self, visit: Visit, course: _Course, redo: _Redo | None, *, yes: bool) -> bool:
         from penstroke.cli.records_of import bind, pen_facts
         from penstroke.cli.treating import Treating
         from penstroke.treatment import pen_witness
-        from penstroke.treatment.table import Step
 
         store = visit.recorder.store
         if course.resumed:
             visit.settle(visit.session.resume(visit.now()))
+            if redo is not None:
+                by = visit.session.operator
+                visit.settle(visit.session.redo(redo.step, reason=redo.reason, by=by, now=visit.now()))
             say(f"going on at {visit.session.at}" if visit.session.at else "every step is done")
         with open_pen(self.app, treatment=course.token, unscreened=True, ledger=visit.ledger) as pen:
             bind(visit.recorder, pen)
