@@ -110,8 +110,8 @@ unexplained.** Each row tells at which commit it was made. The last run:
 - {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {now}
 - {cpu()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.2f} at the end
 - Python {platform.python_version()}
-- {len(outcomes):,} mutants in {took_s / 60:.1f} minutes; {early:,} of them let no test start: the module, or what \
-stands on it, could not be imported
+- {len(outcomes):,} mutants in {took_s / 60:.1f} minutes; {early:,} of them let no test start: the module, \
+or what stands on it, could not be imported
 - processor time of one: median {seconds[len(seconds) // 2]:.2f} s, longest {seconds[-1]:.1f} s
 
 {_table(["module", *COLUMNS, "commit"], table)}
