@@ -21,8 +21,9 @@ from penstroke.status import Cartridge
 from penstroke.treatment.dose import Dose, dose_after
 from penstroke.treatment.estimate import estimate
 from penstroke.treatment.ledger import RecordLedger
+from penstroke.treatment.needling import Answer, Reading, Wish, ZoneAhead
 from penstroke.treatment.plan import load_plan
-from penstroke.treatment.run import Answer, Needling, Reading, Wish, ZoneAhead
+from penstroke.treatment.run import Needling
 from penstroke.treatment.steps.needling import Endpoint
 
 PLAN = ROOT / "examples" / "full_face_rejuvenation.yaml"

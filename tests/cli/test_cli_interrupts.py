@@ -30,7 +30,8 @@ from penstroke.status import Cartridge
 from penstroke.treatment.air_run import air_run
 from penstroke.treatment.dose import Dose, dose_after
 from penstroke.treatment.ledger import RecordLedger
-from penstroke.treatment.run import Answer, Needling, PassBegins, Reading, Resting, Wish, ZoneAhead
+from penstroke.treatment.needling import Answer, PassBegins, Reading, Resting, Wish, ZoneAhead
+from penstroke.treatment.run import Needling
 from penstroke.treatment.session import Session
 from penstroke.treatment.steps.needling import Endpoint
 

@@ -176,7 +176,7 @@ def test_what_was_too_deep_before_is_too_deep_after(
 ) -> None:
     """It bled in the first pass and was made shallower; then the line was cut."""
     from penstroke.cli import treating
-    from penstroke.treatment.run import Wish
+    from penstroke.treatment.needling import Wish
 
     wishes = iter([*[None] * 10, Wish.SHALLOWER])
     monkeypatch.setattr(treating.Treating, "wish", lambda _self: next(wishes, None))

@@ -20,7 +20,7 @@ from clitools import (
     Server,
 )
 
-from penstroke.treatment.run import Wish
+from penstroke.treatment.needling import Wish
 
 Call = Callable[..., Result]
 PlanFile = Callable[..., Path]

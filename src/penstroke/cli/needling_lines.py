@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from penstroke.cli.live import run_line, sample_object
 from penstroke.cli.output import LiveLine, minutes, say, show, table
-from penstroke.treatment.run import Adjusted, PassBegins, Reading, Resting, Wish
+from penstroke.treatment.needling import Adjusted, PassBegins, Reading, Resting, Wish
 
 if TYPE_CHECKING:
     from penstroke.cli.app import App
-    from penstroke.treatment.run import Step, ZoneResult
+    from penstroke.treatment.needling import Step, ZoneResult
 
 _WISHES = {"-": Wish.SHALLOWER, "+": Wish.DEEPER, "b": Wish.BLEEDING, "e": Wish.END_ZONE}
 

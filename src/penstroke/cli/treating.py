@@ -19,7 +19,8 @@ from penstroke.errors import DeviceFault, Refused, Stopped
 from penstroke.interrupts import Interrupted
 from penstroke.safety import Refusal
 from penstroke.treatment.air_run import air_run, pre_use
-from penstroke.treatment.run import Answer, Needling, Wish, ZoneAhead
+from penstroke.treatment.needling import Answer, Wish, ZoneAhead
+from penstroke.treatment.run import Needling
 from penstroke.treatment.steps.needling import Endpoint
 from penstroke.treatment.table import State, Step
 

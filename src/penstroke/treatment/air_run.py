@@ -10,7 +10,8 @@ from penstroke.errors import RecordError, Stopped
 from penstroke.pen import Pen
 from penstroke.status import Sample
 from penstroke.strokes import Strokes
-from penstroke.treatment.run import Account, measured
+from penstroke.treatment.needling import Account
+from penstroke.treatment.run import measured
 from penstroke.treatment.session import Session
 from penstroke.treatment.steps.pre_use import AirRun, PreUse, air_run_wish
 
