@@ -55,6 +55,22 @@ def test_a_rest_is_full_after_two_minutes(idle_s: float, left_s: float, rest_lef
     assert duty.left_s(now_ns + 1 * S) == (599.0 if left_s else -1.0)
 
 
+def test_work_and_rest_before_this_connection_count_to_the_nanosecond() -> None:
+    duty = Duty(figures())
+    duty.carry_over(100.5, 20.25, 1000 * S)
+    assert (duty.left_s(1000 * S), duty.rest_left_s(1000 * S)) == (499.5, 99.75)
+    duty.carry_over(0.5, 0.5, 1000 * S)
+    assert (duty.left_s(1000 * S), duty.rest_left_s(1000 * S)) == (599.5, 119.5)
+    duty.carry_over(0, 0, 1000 * S)
+    assert (duty.left_s(1000 * S), duty.rest_left_s(1000 * S)) == (600.0, 120.0)
+
+
+@pytest.mark.parametrize(("busy_s", "idle_s"), [(-0.5, 1), (1, -0.5), (float("nan"), 1), (1, float("nan"))])
+def test_no_time_can_be_carried_over_that_is_none(busy_s: float, idle_s: float) -> None:
+    with pytest.raises(ValueError, match="no time"):
+        Duty(figures()).carry_over(busy_s, idle_s, 1000 * S)
+
+
 # -- readiness ----------------------------------------------------------------------------------------------
 
 
