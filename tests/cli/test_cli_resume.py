@@ -272,9 +272,12 @@ def test_another_plan_is_refused(treat: Call, plan_file: PlanFile, clinic: Clini
 
 def test_which_of_several_must_be_said(treat: Call, plan_file: PlanFile, clinic: Clinic) -> None:
     plan = plan_file(CHEEK)
-    for _ in range(2):
-        assert treat(plan, answers=clinic.answers(cleaning=None)).code == 7
+    left = clinic.answers(cleaning=None)
+    begun, anew = (treat(plan, answers=left) for _ in range(2))
     first, second = clinic.treatments()
+    assert (begun.code, anew.code) == (7, 7)
+    assert "not finished" not in begun.err
+    assert f"treatment {first} of this patient was not finished; --resume {first} goes on" in anew.err
     result = treat(plan, "--json", "--resume")
     assert (result.code, result.error["code"]) == (2, "record-ambiguous")
     assert first in result.error["message"]

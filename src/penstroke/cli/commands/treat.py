@@ -183,6 +183,7 @@ class _Opened:
     def _begun(self, store: Store) -> _Course:
         from penstroke.cli.records_of import background_of
         from penstroke.records.entry import treatment_id
+        from penstroke.records.past import left_open
         from penstroke.treatment.session import Session
 
         token = secrets.randbits(63) + 1
@@ -192,6 +193,8 @@ class _Opened:
             operator=str(self.app.config["operator"]),
             background=background_of(self.app, store, self.patient, None),
         )
+        for row in left_open(store, self.patient)[:1]:
+            say(f"treatment {row.id} of this patient was not finished; --resume {row.id} goes on with it")
         name = treatment_id(datetime.datetime.now(datetime.UTC), token)
         return _Course(name, token, session, resumed=False)
 
