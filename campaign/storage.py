@@ -36,8 +36,8 @@ FAULTS = """The same record, and one call of it fails, or every call from there 
 half of the write that fills it. *Refused*: the wait before the next arm ended in the record's own error.
 *Passed*: the call was one that nothing depends on (the log is folded in at the next opportunity), and all was
 written. Afterwards the store is opened again on a disk that works."""
-KILLS = """A program that records, killed with SIGKILL at a random instant; then the store is opened and
-verified. Some had not made their store yet."""
+KILLS = """A program that records, killed with SIGKILL at a random instant after its start, or after its first
+acknowledgement; then the store is opened and verified."""
 UTC: Final = "2026-11-23T12:00:00.000Z"
 PATIENCE_S: Final = 60
 
@@ -179,7 +179,9 @@ def _kills(order: Order, child: _Child, folder: Path) -> Section:
     kills = order.count(full=1_000, check=30, small=6)
     lost = corrupt = unmade = 0
     for number in range(kills):
-        told = child.ask(_cleared(folder), kill=order.rng("storage", "kill", number).random() * 0.15)
+        after_s = order.rng("storage", "kill", number).random() * 0.15
+        # Each second one may be killed while it makes its store.
+        told = child.ask(_cleared(folder), kill=after_s, acknowledged=number % 2 == 0)
         unmade += not told["durable"]
         problem = _problem(folder / "records.sqlite", told["durable"] + order.planted * 10_000)
         if problem:

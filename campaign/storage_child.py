@@ -25,6 +25,7 @@ from penstroke.errors import RecordError
 from penstroke.records.recorder import Recorder
 from penstroke.records.store import Store, open_store
 
+PATIENCE_S = 60
 _CHECKPOINT_PAGES = 64
 """Far fewer than SQLite's own 1000, so that a short run folds its log into the file again and again."""
 
@@ -74,8 +75,9 @@ def _checkpoint_often(store: Store) -> None:
     store._engine.dispose()
 
 
-def killed(path: Path, after_s: float) -> dict[str, Any]:
-    """Let a copy of this process record without end, and kill it after so long."""
+def killed(path: Path, after_s: float, *, acknowledged: bool) -> dict[str, Any]:
+    """Let a copy of this process record without end, and kill it so long after its start, or after its first
+    acknowledgement."""
     reads, writes = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -83,6 +85,8 @@ def killed(path: Path, after_s: float) -> dict[str, Any]:
     os.close(writes)
     with os.fdopen(reads, "rb") as said:
         ended = os.pidfd_open(pid)
+        if acknowledged and not select.select([said], [], [], PATIENCE_S)[0]:
+            raise RuntimeError("nothing was acknowledged")
         # It does not end by itself: this waits for the instant, and would notice if it did.
         if select.select([ended], [], [], after_s)[0]:
             raise RuntimeError("the program ended before it was killed")
@@ -115,7 +119,7 @@ def _serve() -> None:
         order = json.loads(line)
         path = Path(order["path"])
         if "kill" in order:
-            print(json.dumps(killed(path, order["kill"])), flush=True)
+            print(json.dumps(killed(path, order["kill"], acknowledged=order["acknowledged"])), flush=True)
             continue
         before = (held(), threading.active_count())
         loaded.interpose_watch(os.fsencode(path.parent), os.fsencode(order.get("log", "")))
