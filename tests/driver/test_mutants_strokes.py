@@ -351,3 +351,12 @@ def test_the_stop_key_is_told_once(ready: Pen, pen_sim: Any) -> None:
         list(strokes)
     assert ready.stop_demanded is False
     ready.heed_stops()
+
+
+@pytest.mark.req("S-19")
+def test_a_pen_that_does_not_end_its_run_is_stopped(ready: Pen, mocker: MockerFixture) -> None:
+    with pytest.raises(DeviceFault, match="did not end its run"), ready.needling(longest_s=5) as strokes:
+        next(strokes)
+        mocker.patch.object(strokes, "moving_ns", return_value=5_200 * MS + 1)
+        list(strokes)
+    assert strokes.ended == "failed"
