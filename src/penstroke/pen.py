@@ -217,6 +217,10 @@ class Pen:
         self._held.cartridge(cartridge)
         return cartridge
 
+    def unfit(self, cartridge: Cartridge) -> tuple[Reason, ...]:
+        """Why no run is begun with this cartridge in this treatment today; empty where one may be."""
+        return tuple(cartridge_reasons(cartridge, self.treatment, self._today()))
+
     def faults(self) -> tuple[FaultInfo, ...]:
         """The latched faults, with what they mean and how to clear them."""
         return fault_list(self._ask_status().faults)
@@ -515,7 +519,7 @@ class Pen:
         )
         cartridge = self.cartridge()
         held.hold_told(told.held_ceiling_um)
-        reasons: list[Reason] = [*cartridge_reasons(cartridge, self.treatment, self._today())]
+        reasons: list[Reason] = [*self.unfit(cartridge)]
         # Both must say so: the pen that it is set, and this session that it was verified after setting.
         reasons.extend(not_set_reasons(told.flags & believed.flags))
         if not reasons:

@@ -182,8 +182,32 @@ def test_what_was_too_deep_before_is_too_deep_after(
     monkeypatch.setattr(treating.Treating, "wish", lambda _self: next(wishes, None))
     plan = plan_file(CHEEK | {"area_cm2": 16})
     assert treat(plan, port=scenario((IN_ZONE_ONE + 2, "cut", {}))).code == 6
-    assert treat(plan, "--resume").code == 0
+    resumed = treat(plan, "--resume")
+    assert resumed.code == 0
+    assert "first 0.85 mm = 850 µm" in resumed.err, "what is started is what is named"
     assert [body["depth_mm"] for body in clinic.bodies("held")] == [0.9, 0.85]
+
+
+def test_where_it_bled_continuously_nothing_goes_deeper_neither_now_nor_after_a_restart(
+    treat: Call,
+    plan_file: PlanFile,
+    clinic: Clinic,
+    scenario: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from penstroke.cli import treating
+    from penstroke.treatment.needling import Wish
+
+    wishes = iter([*[None] * 10, Wish.BLEEDING, *[None] * 5, Wish.DEEPER, *[None] * 100])
+    monkeypatch.setattr(treating.Treating, "wish", lambda _self: next(wishes, None))
+    plan = plan_file(CHEEK | {"area_cm2": 16, "passes": 3})
+    assert treat(plan, port=scenario((IN_ZONE_ONE + 2, "cut", {}))).code == 6
+    again = iter([*[None] * 10, Wish.DEEPER])
+    monkeypatch.setattr(treating.Treating, "wish", lambda _self: next(again, None))
+    assert treat(plan, "--resume").code == 0
+    refused = [body["refused"] for body in clinic.bodies("event") if body["event"] == "deeper"]
+    assert refused == ["it bled continuously here: this zone goes no deeper"] * 2
+    assert [body["depth_mm"] for body in clinic.bodies("held")] == [0.9, 0.5, 0.5]
 
 
 # -- what screening found stays, and who goes on is named ------------------------------------------------

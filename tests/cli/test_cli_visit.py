@@ -314,7 +314,7 @@ def test_a_cartridge_that_goes_wrong_in_a_treatment_is_refused_before_the_next_p
     code: str,
 ) -> None:
     """Between the check before use and the first zone another one is put in, which will not do."""
-    person(["the first one fell"])
+    asked = person([])
     numbing = {"product": "cream", "ingredients": ["lidocaine"], "lidocaine_pct": 4, "grams": 3, "skip": None}
     numbing |= {"over_the_counter": True, "area_cm2": 22, "zones": ["forehead"], "dwell_min": 2}
     answers = clinic.answers(numbing=numbing | {"wiped_off": True})
@@ -322,6 +322,8 @@ def test_a_cartridge_that_goes_wrong_in_a_treatment_is_refused_before_the_next_p
     assert (result.code, result.error["code"]) == (3, code)
     assert moved(pens) == [True, False]  # in the air alone
     assert code in [body["code"] for body in clinic.bodies("refused")]
+    assert asked == []
+    assert clinic.bodies("cartridge") == [], "it never was the cartridge of this treatment"
 
 
 @pytest.mark.req("S-17b")

@@ -122,6 +122,13 @@ def test_a_depth_that_was_asked_for_while_needles_moved() -> None:
     assert after(RUN, lower).zones == {}
 
 
+def test_continuous_bleeding_is_kept_for_its_zone() -> None:
+    bled = ("endpoint", {"endpoint": "continuous-bleeding", "pass": 1})
+    assert after(START, RUN, bled, ENDED).zone(2).bled
+    assert not after(START, RUN, ("endpoint", {"endpoint": "erythema", "pass": 1})).zone(2).bled
+    assert after(bled).zones == {}
+
+
 def test_what_the_skin_showed_is_kept() -> None:
     assert (
         after(START, ("zone-done", {"index": 2, "state": "done", "endpoint": "erythema"})).zone(2).endpoint

@@ -51,9 +51,11 @@ class Treating:
     cartridge_id: int | None = None
     """The cartridge that was checked before use, or fitted since."""
     _asker: Asker = field(init=False)
+    _live: LiveLine = field(init=False)
 
     def __post_init__(self) -> None:
         self._asker = Asker(self.meanwhile, self.answers)
+        self._live = LiveLine(self.app.mark)
 
     def meanwhile(self) -> None:
         """Serve the pen while somebody thinks. A stop is told here, so that what follows is a fresh press."""
@@ -128,7 +130,7 @@ class Treating:
             )
             if answer == "quit":
                 return None
-        live = LiveLine(self.app.mark)
+        live = self._live
         steps = air_run(self.pen, self.visit.session, self.visit)
         with closing(steps):
             while True:
@@ -164,7 +166,7 @@ class Treating:
             say("b says that it bleeds without stopping, and e ends the zone.")
         self._clear_faults()
         needling = Needling(self.pen, plan, self.visit, self, self.cartridge_id)
-        live = LiveLine(self.app.mark)
+        live = self._live
         try:
             # Closed by hand: what a generator raises while it is thrown away unclosed, nobody hears.
             with closing(needling.run()) as steps:
@@ -201,11 +203,18 @@ class Treating:
         """Ask before a zone. Only on a simulated pen may a file or `--yes` answer that it starts."""
         self.visit.session.may_answer_zone()
         zone, first, count = ahead.zone, ahead.passes[0], len(ahead.passes)
+        depth_mm = ahead.first_depth_mm
         say(
             f"zone {ahead.index} of {ahead.of}: {zone.label()}, {count} pass{'es' if count > 1 else ''}, "
             f"{minutes(ahead.needling_s)} min, "
-            f"first {first.depth_mm:.2f} mm = {first.depth_mm * 1000:.0f} µm at {first.rate_hz:g} Hz"
+            f"first {depth_mm:.2f} mm = {depth_mm * 1000:.0f} µm at {first.rate_hz:g} Hz"
         )
+        target = zone.target_density
+        if ahead.density_per_cm2 > target.max_per_cm2:
+            say(
+                f"  by estimate {ahead.density_per_cm2:.0f} punctures/cm², above the target of "
+                f"{target.min_per_cm2}-{target.max_per_cm2}: glide and head width are proposed figures"
+            )
         if zone.notes:
             say(f"  {zone.notes}")
         if self.yes and self.pen.simulated:
@@ -225,10 +234,12 @@ class Treating:
 
     def endpoint(self, ahead: ZoneAhead) -> Endpoint:
         """Ask what the skin shows after a zone."""
+        self._live.end()
         return Endpoint(self._asker.endpoint(ahead.zone.label(), self.visit.now().today))
 
     def other_cartridge(self, cartridge: Cartridge) -> str:
         """Ask why another cartridge is in the pen."""
+        self._live.end()
         say(f"another cartridge is in the pen: lot {cartridge.lot}, to be used by {cartridge.expiry}")
         flag = "a change of cartridge needs a person's reason: answer at a terminal"
         while not (why := ask_text("Why was it changed?", meanwhile=self.meanwhile, flag=flag)):

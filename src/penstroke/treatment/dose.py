@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
+from penstroke.treatment.steps.needling import Endpoint
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneDose:
@@ -28,6 +30,8 @@ class ZoneDose:
     """The depth that was asked for last while needles moved; None where it was left as set."""
     endpoint: str | None = None
     """What the skin showed when the zone was left."""
+    bled: bool = False
+    """It bled continuously: nothing deeper is needled here any more."""
     done: bool = False
     skipped: bool = False
 
@@ -79,6 +83,8 @@ def dose_after(dose: Dose, kind: str, body: Mapping[str, Any]) -> Dose:
             )
         case "command" if body["command"] == "set-depth" and _moving(dose):
             return _with(dose, dose.open_zone, lowered_mm=float(body["depth_mm"]))
+        case "endpoint" if body["endpoint"] == Endpoint.CONTINUOUS and dose.open_zone is not None:
+            return _with(dose, dose.open_zone, bled=True)
         case "run-ended" if dose.open_zone is not None:
             zone = dose.zone(dose.open_zone)
             seconds = zone.seconds + float(body["elapsed_s"])

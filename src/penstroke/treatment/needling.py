@@ -44,6 +44,10 @@ class ZoneAhead:
     passes: tuple[PlannedPass, ...]
     """Those that are left: a pass that was begun before a restart counts as given."""
     pass_s: float
+    first_depth_mm: float
+    """Of the first of them: the plan's, or what was asked for before a restart where that is shallower."""
+    density_per_cm2: float
+    """What the passes that are left come to by the proposed figures, were no stroke in the air."""
 
     @property
     def needling_s(self) -> float:

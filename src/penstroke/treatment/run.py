@@ -105,13 +105,7 @@ class Needling:
                 result = self.results[index - 1]
                 if result.state in ("done", "skipped"):
                     continue
-                ahead = ZoneAhead(
-                    index=index,
-                    of=len(self.plan.zones),
-                    zone=zone,
-                    passes=zone.planned_passes()[result.passes_done :],
-                    pass_s=pass_seconds(zone.area_cm2, figures()),
-                )
+                ahead = self._ahead(index, zone, result)
                 if not ahead.passes:
                     # All were begun before a restart and count as given: nothing moves here any more.
                     self._leave(ahead, result)
@@ -136,6 +130,22 @@ class Needling:
                 self._summarise()
             raise
         self._summarise()
+
+    def _ahead(self, index: int, zone: PlanZone, result: ZoneResult) -> ZoneAhead:
+        passes = zone.planned_passes()[result.passes_done :]
+        pass_s = pass_seconds(zone.area_cm2, figures())
+        lowered_mm = self.account.dose.zone(index).lowered_mm
+        depths_mm = [one.depth_mm for one in passes[:1]] + ([] if lowered_mm is None else [lowered_mm])
+        punctures = sum(one.rate_hz for one in passes) * pass_s * self._needles
+        return ZoneAhead(
+            index=index,
+            of=len(self.plan.zones),
+            zone=zone,
+            passes=passes,
+            pass_s=pass_s,
+            first_depth_mm=min(depths_mm, default=0.0),
+            density_per_cm2=punctures / zone.area_cm2,
+        )
 
     def _summarise(self) -> None:
         zones = [asdict(result) for result in self.results]
@@ -179,6 +189,8 @@ class Needling:
             return  # the pen refuses the press, and says why
         self._needles = cartridge.needle_count
         if self.cartridge_id not in (None, cartridge.id):
+            if self.pen.unfit(cartridge):
+                return  # the same
             self.account.tell(
                 "cartridge",
                 id=f"{cartridge.id:016x}",
@@ -290,7 +302,11 @@ class Needling:
         return Adjusted(wish, wanted_um / 1000)
 
     def _go_deeper(self, begins: PassBegins) -> Adjusted:
-        """From the next pass on, if every pass that is left may."""
+        """From the next pass on, if every pass that is left may, and it never bled continuously here."""
+        if self.account.dose.zone(begins.ahead.index).bled:
+            return Adjusted(
+                Wish.DEEPER, self._depth_um / 1000, "it bled continuously here: this zone goes no deeper"
+            )
         left = [one for one in begins.ahead.passes if one.number > begins.number]
         if not left:
             return Adjusted(Wish.DEEPER, self._depth_um / 1000, "no pass is left in this zone")

@@ -191,6 +191,8 @@ def _remembered(app: App, store: Store) -> tuple[Witness, ...]:
         witness = recalled(pen, store)
         if witness is None:
             say(f"pen {pen.identity.serial} remembers nothing of this record")
+        else:
+            say(f"{witness.where} remembers entry {witness.number}: {witness.digest}")
     return () if witness is None else (witness,)
 
 
