@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clitools import Result
+from clitools import OPERATOR, ROSTER, Result
 
 from penstroke.records.recorder import Recorder
 from penstroke.records.store import open_store
@@ -216,6 +216,37 @@ def test_a_witness_that_cannot_be_read_is_said_aloud(
     assert result.code == 0
     assert "cannot be read" in result.err
     assert "UNWITNESSED" in result.err
+
+
+@pytest.fixture
+def roster(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Those who work there."""
+    monkeypatch.setenv("PENSTROKE_ROSTER", str(ROSTER))
+    return ROSTER
+
+
+@pytest.mark.req("S-15")
+def test_damage_that_the_seal_found_is_not_sealed_over(cli: Call, store: Path, roster: Path) -> None:
+    whole = bytearray(store.read_bytes())
+    whole[75] ^= 1
+    store.write_bytes(whole)
+    effect = ("--effect", "redness", "--grade", "mild", "--onset", "today", "--action", "none")
+    effect = (*effect, "--by", OPERATOR)
+    for _ in range(2):
+        assert "seal       BROKEN" in cli("records", "verify").out
+        result = cli("followup", "add", ONE, *effect, "--json")
+        assert (result.code, result.error["code"]) == (8, "record-tampered")
+    refused = cli("records", "acknowledge", "--by", "Nobody", "--reason", "r", "--json")
+    assert (refused.code, refused.error["code"]) == (2, "person-unknown")
+    assert cli("records", "acknowledge", "--by", OPERATOR, "--reason", " ").code == 2
+    told = cli("records", "acknowledge", "--by", OPERATOR, "--reason", "a bad disk", "--json").json
+    assert (told["entry"], told["by"], told["reason"]) == (9, OPERATOR, "a bad disk")
+    assert cli("followup", "add", ONE, *effect).code == 0
+    result = cli("records", "verify")
+    assert (result.code, result.err) == (0, "")
+    assert "known      entry 9: the file was changed after it was sealed" in result.out
+    assert f"gone on with by {OPERATOR}: a bad disk" in result.out
+    assert cli("records", "acknowledge", "--by", OPERATOR, "--reason", "again").code == 2
 
 
 # -- correct -------------------------------------------------------------------------------------------------

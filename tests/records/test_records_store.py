@@ -83,9 +83,10 @@ def test_the_folder_is_forced_to_the_disk_once(path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "fsync", noted)
     open_store(path).close()
-    assert synced == [str(path.parent)]
     open_store(path).close()
-    assert len(synced) == 1
+    assert synced.count(str(path.parent)) == 1
+    # The seal is forced as well: one that a power cut tore would read as damage.
+    assert [name for name in synced if ".seal." in name]
 
 
 def test_entries_are_chained(store: Store) -> None:

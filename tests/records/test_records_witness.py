@@ -13,7 +13,7 @@ from recordtools import by_hand, draft
 
 from penstroke.errors import RecordError
 from penstroke.records.entry import Head
-from penstroke.records.seal import check_seal, seal_path
+from penstroke.records.seal import Acknowledgement, check_seal, seal_path
 from penstroke.records.store import Store, open_store
 from penstroke.records.witness import Witness, WitnessFile
 
@@ -225,3 +225,68 @@ def test_a_verification_as_an_object(sealed: Path) -> None:
     assert told["whole"] is False
     assert told["unwitnessed"] == 201
     assert {"what": "misfiled", "first": 7, "last": 7}.items() <= told["findings"][0].items()
+
+
+# -- writing on after a broken seal --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def damaged(sealed: Path) -> Path:
+    """A store with one bit changed in unused space, which only its seal has seen."""
+    whole = bytearray(sealed.read_bytes())
+    whole[75] ^= 1
+    sealed.write_bytes(whole)
+    return sealed
+
+
+@pytest.mark.req("S-15")
+def test_a_broken_seal_is_not_sealed_over(damaged: Path) -> None:
+    before = damaged.read_bytes(), seal_path(damaged).read_bytes()
+    with pytest.raises(RecordError, match="changed after it was sealed") as refused:
+        open_store(damaged)
+    assert refused.value.code == "record-tampered"
+    assert "records acknowledge" in refused.value.hint
+    assert (damaged.read_bytes(), seal_path(damaged).read_bytes()) == before
+    assert found(damaged)[0] == "broken"
+
+
+@pytest.mark.req("S-15")
+def test_a_damaged_seal_and_a_shorter_store_are_not_sealed_over_either(sealed: Path) -> None:
+    whole = seal_path(sealed).read_bytes()
+    seal_path(sealed).write_bytes(whole[:-1])
+    with pytest.raises(RecordError, match="the seal beside the file is damaged"):
+        open_store(sealed)
+    seal_path(sealed).write_bytes(whole)
+    by_hand(sealed, "DELETE FROM entries WHERE number > 190")
+    with pytest.raises(RecordError, match="is not as it was written"):
+        open_store(sealed)
+
+
+@pytest.mark.req("S-15")
+def test_work_goes_on_in_the_name_of_somebody_and_every_verification_tells_it(damaged: Path) -> None:
+    with open_store(damaged, acknowledge=Acknowledgement("Dr. C. Lind", "a bad disk, copied")) as store:
+        assert store.acknowledged is not None
+        number = store.acknowledged.number
+    for _ in range(2):
+        with open_store(damaged) as store:
+            store.append([draft()])
+            verification = store.verify()
+        assert verification.whole
+        (one,) = verification.acknowledged
+        assert (one.entry, one.by, one.reason) == (number, "Dr. C. Lind", "a bad disk, copied")
+        assert "changed after it was sealed, between byte 0 and byte" in one.damages[0]
+        assert json.loads(json.dumps(verification.to_json()))["acknowledged"][0]["entry"] == number
+
+
+def test_what_is_whole_needs_no_acknowledgement(sealed: Path) -> None:
+    with open_store(sealed, acknowledge=Acknowledgement("Dr. C. Lind", "to be sure")) as store:
+        assert store.acknowledged is None
+        assert store.head().number == 201
+
+
+def test_a_file_that_another_program_writes_to_is_not_compared_with_its_old_seal(sealed: Path) -> None:
+    with open_store(sealed) as one:
+        one.append([draft()])
+        with open_store(sealed) as other:
+            other.append([draft()])
+    assert found(sealed) == ("whole", [])

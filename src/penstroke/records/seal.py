@@ -6,6 +6,9 @@ touched. The seal finds those too, and says where. It lies beside the file and c
 who can write there, so it is no witness: it finds accidents and the careless, the chain and its witnesses the
 rest.
 A store that was not let go of in peace has no seal until it is next; verification says so.
+
+A seal that is broken is not sealed over: the store is opened for writing again when somebody by name has
+acknowledged it, which is an entry of the chain and told by every verification from then on.
 """
 
 from __future__ import annotations
@@ -30,6 +33,25 @@ class SealReport:
     state: str
     differs: tuple[tuple[int, int], ...] = ()
     """First and last byte of each stretch that differs."""
+
+    def damages(self) -> list[str]:
+        """What is wrong, a sentence each; none where nothing is, or where there is nothing to compare."""
+        if self.state == "unreadable":
+            return ["the seal beside the file is damaged"]
+        if self.state == "broken" and not self.differs:
+            return ["the file was sealed with another last entry than it has"]
+        return [
+            f"the file was changed after it was sealed, between byte {first} and byte {last}"
+            for first, last in self.differs
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Somebody by name who goes on with a store whose seal is broken, and why."""
+
+    by: str
+    reason: str
 
 
 def seal_path(path: Path) -> Path:
@@ -59,6 +81,9 @@ def write_seal(path: Path, head: Head) -> None:
             os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb"
         ) as file:
             file.write(whole)
+            file.flush()
+            # A seal torn by a power cut would read as damage.
+            os.fsync(file.fileno())
         fresh.replace(seal_path(path))
     except OSError:
         fresh.unlink(missing_ok=True)

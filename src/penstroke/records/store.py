@@ -31,7 +31,7 @@ from penstroke.errors import RecordError
 from penstroke.records import schema
 from penstroke.records.entry import FORMAT, NO_DIGEST, Draft, Entry, Head, digest_of, utc_label
 from penstroke.records.problems import problem, told_as_ours
-from penstroke.records.seal import has_log, write_seal
+from penstroke.records.seal import Acknowledgement, check_seal, has_log, write_seal
 from penstroke.records.witness import Witness
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Store:
         self.path = path
         """The SQLite file; None for another database."""
         self.readonly = readonly
+        self.acknowledged: Entry | None = None
+        """The entry of a broken seal that was acknowledged in opening the store."""
         self._engine = engine
         self._wrote = False
 
@@ -223,16 +225,24 @@ def _append(connection: Connection, drafts: Sequence[Draft]) -> list[Entry]:
 # -- opening -------------------------------------------------------------------------------------------------
 
 
-def open_store(where: str | Path, *, readonly: bool = False, busy_s: float = BUSY_S) -> Store:
+def open_store(
+    where: str | Path,
+    *,
+    readonly: bool = False,
+    busy_s: float = BUSY_S,
+    acknowledge: Acknowledgement | None = None,
+) -> Store:
     """The store at a path or at an SQLAlchemy URL; one that is not there is made, unless it is `readonly`.
 
+    A file whose seal is broken is opened to be written only with `acknowledge`: who goes on with it, and why.
     Raises `RecordError`: `record-missing` (read only), `record-not-a-store`, `record-newer`,
-    `record-damaged`, `record-read-only`, `record-in-use`, `record-unreadable`, `record-unwritable`.
+    `record-damaged`, `record-tampered` (to be written), `record-read-only`, `record-in-use`,
+    `record-unreadable`, `record-unwritable`.
     """
     path = sqlite_path(where)
     if path is None:
         return _open_server(str(where), readonly=readonly)
-    return _open_file(path, readonly=readonly, busy_s=busy_s)
+    return _open_file(path, readonly=readonly, busy_s=busy_s, acknowledge=acknowledge)
 
 
 def sqlite_path(where: str | Path) -> Path | None:
@@ -271,7 +281,7 @@ def _open_server(url: str, *, readonly: bool) -> Store:
     return store
 
 
-def _open_file(path: Path, *, readonly: bool, busy_s: float) -> Store:
+def _open_file(path: Path, *, readonly: bool, busy_s: float, acknowledge: Acknowledgement | None) -> Store:
     where = str(path)
     made = _look_at(path, readonly=readonly)
     mode = "ro" if readonly else "rw"
@@ -297,7 +307,7 @@ def _open_file(path: Path, *, readonly: bool, busy_s: float) -> Store:
     event.listen(engine, "begin", _begin)
     store = Store(engine, where, path, readonly=readonly)
     try:
-        _ready(store)
+        _ready(store, acknowledge)
         if made:
             _sync_folder(path)
     except BaseException:
@@ -378,7 +388,7 @@ def _promise(connection: sqlite3.Connection, where: str, *, readonly: bool) -> N
             raise problem("record-unwritable", where, "its file system does not permit a write-ahead log")
 
 
-def _ready(store: Store) -> None:
+def _ready(store: Store, acknowledge: Acknowledgement | None = None) -> None:
     """Bring the tables to this program's version and begin the chain; or see that both are done."""
     if store.readonly:
         with store.reading() as connection:
@@ -391,10 +401,41 @@ def _ready(store: Store) -> None:
         return
     # The lock is taken even where nothing has to be done: a store that cannot be written is known now.
     with store._writing() as connection:
-        if _version(connection, store.where) != schema.VERSION:
+        version = _version(connection, store.where)
+        damages = [] if version is None else _damages(store, _head(connection))
+        if damages and acknowledge is None:
+            refused = problem("record-tampered", store.where, "; ".join(damages))
+            refused.hint = (
+                "go on with a copy from the backup, or keep a copy of it for whoever looks into it and say "
+                "that you go on with it: `penstroke records acknowledge --by NAME --reason TEXT`"
+            )
+            raise refused
+        if version != schema.VERSION:
             schema.migrate(connection)
         if _head(connection).number == 0:
             _append(connection, [_first()])
+        if damages and acknowledge is not None:
+            (store.acknowledged,) = _append(connection, [_seal_broken(damages, acknowledge)])
+
+
+def _damages(store: Store, head: Head) -> list[str]:
+    """What its seal finds wrong with the file, before anything is written that a new seal would hide.
+
+    Under the lock, so that nobody writes meanwhile. It costs the reading of the file, a second for a
+    gigabyte, and nothing while another program writes: then the seal is not of the file as it is.
+    """
+    if store.path is None:
+        return []
+    try:
+        return check_seal(store.path, head).damages()
+    except OSError:
+        return []  # a seal that cannot be read vouches for nothing; a file that cannot is SQLite's to tell
+
+
+def _seal_broken(damages: list[str], acknowledge: Acknowledgement) -> Draft:
+    body: dict[str, Any] = {"damages": damages, "by": acknowledge.by, "reason": acknowledge.reason}
+    utc = utc_label(utc_now())
+    return Draft(utc, None, "seal-broken", acknowledge.by, None, None, None, None, None, body)
 
 
 def _version(connection: Connection, where: str) -> int | None:

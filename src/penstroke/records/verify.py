@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ from sqlalchemy import Connection, inspect, select
 from penstroke.errors import RecordError
 from penstroke.records import schema
 from penstroke.records.chain import ChainReport, Finding, Row, verify_chain
-from penstroke.records.entry import Head
+from penstroke.records.entry import Entry, Head
+from penstroke.records.plain import text, texts
 from penstroke.records.problems import told_as_ours
 from penstroke.records.seal import SealReport, check_seal
 from penstroke.records.store import Store
@@ -30,6 +32,17 @@ _OBJECTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A seal that was found broken, and went on being written to in somebody's name."""
+
+    entry: int
+    utc: str
+    damages: tuple[str, ...]
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What came of it."""
 
@@ -43,6 +56,8 @@ class Verification:
     """Up to this entry a witness confirms the chain; 0 for none."""
     seal: str
     """What the seal says of the file: a state of `SealReport`, or `not a file`."""
+    acknowledged: tuple[Acknowledged, ...] = ()
+    """Broken seals that somebody acknowledged: no findings, and told for as long as there is the store."""
 
     @property
     def whole(self) -> bool:
@@ -59,6 +74,7 @@ class Verification:
         return {
             **asdict(self),
             "findings": [asdict(finding) for finding in self.findings],
+            "acknowledged": [asdict(one) for one in self.acknowledged],
             "whole": self.whole,
             "unwitnessed": self.unwitnessed,
         }
@@ -68,21 +84,45 @@ def verify(store: Store, witnesses: Sequence[Witness] = ()) -> Verification:
     """Look at everything there is. Raises `RecordError` only where the store cannot be looked at at all."""
     report = ChainReport()
     damages: list[str] = []
+    acknowledged: list[Acknowledged] = []
     try:
         with store.reading() as connection:
             damages += _structure(connection)
-            report = verify_chain(_rows(connection), witnesses)
+            report = verify_chain(_noting(_rows(connection), acknowledged), witnesses)
     except RecordError as error:
         damages.append(error.message)
     seal = SealReport("not a file")
     if store.path is not None:
         with told_as_ours(store.where):
             seal = check_seal(store.path, report.head)
-        damages += _seal_damages(seal)
+        damages += seal.damages()
     found = report.findings + [Finding("file", 0, 0, text) for text in damages]
     return Verification(
-        store.where, report.entries, report.head, tuple(found), report.more, report.witnessed, seal.state
+        store.where,
+        report.entries,
+        report.head,
+        tuple(found),
+        report.more,
+        report.witnessed,
+        seal.state,
+        tuple(acknowledged),
     )
+
+
+def _noting(rows: Iterator[Row], acknowledged: list[Acknowledged]) -> Iterator[Row]:
+    """The rows, and on their way the broken seals they tell of."""
+    for row in rows:
+        if row.kind == "seal-broken":
+            with suppress(ValueError, TypeError):  # an entry that cannot be read is a finding of the chain's
+                entry = Entry.read(row.content, row.digest)
+                body = entry.body
+                told = (
+                    texts(body.get("damages")),
+                    text(body.get("by")) or "",
+                    text(body.get("reason")) or "",
+                )
+                acknowledged.append(Acknowledged(row.number, entry.utc, *told))
+        yield row
 
 
 def _rows(connection: Connection) -> Iterator[Row]:
@@ -115,12 +155,3 @@ def _structure(connection: Connection) -> Iterator[str]:
     columns = [column["name"] for column in inspect(connection).get_columns("entries")]
     if columns != schema.entries.columns.keys():
         yield f"its tables are altered: an entry has the columns {columns}"
-
-
-def _seal_damages(seal: SealReport) -> Iterator[str]:
-    if seal.state == "unreadable":
-        yield "the seal beside the file is damaged"
-    elif seal.state == "broken" and not seal.differs:
-        yield "the file was sealed with another last entry than it has"
-    for first, last in seal.differs:
-        yield f"the file was changed after it was sealed, between byte {first} and byte {last}"

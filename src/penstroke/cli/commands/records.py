@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstroke.cli.app import App, PenGroup, current, open_pen
+from penstroke.cli.commands.acknowledge import acknowledge
 from penstroke.cli.commands.report import export_record, report_record
 from penstroke.cli.errors import UsageProblem
 from penstroke.cli.output import emit, say, show, table
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 NOT_BY_HAND = frozenset(
     {
-        *("store", "correction", "report", "witnessed"),
+        *("store", "correction", "report", "witnessed", "seal-broken"),
         *("pen", "command", "held", "sample", "run-ended", "rest"),
         *("fault", "event", "error", "refused"),
     }
@@ -36,6 +37,7 @@ def command() -> None:
     """The records of treatments."""
 
 
+command.add_command(acknowledge)
 command.add_command(report_record)
 command.add_command(export_record)
 
@@ -202,6 +204,9 @@ def _tell(verification: Verification) -> None:
     show(f"entries    {one.entries}, the last is {one.head.number}: {one.head.digest}")
     show(f"seal       {_SEALS[one.seal]}")
     show(f"witnessed  {f'up to entry {one.witnessed}' if one.witnessed else 'by nobody'}")
+    for known in one.acknowledged:
+        damages = "; ".join(known.damages)
+        show(f"known      entry {known.entry}: {damages}; gone on with by {known.by}: {known.reason}")
     for finding in one.findings:
         show(f"{finding.what:<10} {finding.message}")
     if one.more:
