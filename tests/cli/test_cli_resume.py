@@ -411,3 +411,23 @@ def test_after_a_kill_while_needling(
     # The pass that was cut off counts in full.
     assert done["seconds"] == pytest.approx(4, abs=0.2)
     clinic.make_sure_it_is_whole()
+
+
+@pytest.mark.req("S-22")
+def test_a_yes_that_was_corrected_in_is_not_forgotten(
+    treat: Call, cli: Call, plan_file: PlanFile, clinic: Clinic, pens: list[Any]
+) -> None:
+    plan = plan_file(CHEEK)
+    assert treat(plan, answers=clinic.answers(pre_use={"calibrated_on": None})).code == 7
+    number = next(one.number for one in clinic.entries("step") if one.body["step"] == "screening")
+    by = ("--by", CLINICIAN, "--reason", "she told us later", "--store", clinic.store)
+    correct = ("records", "correct", clinic.treatments()[0], number)
+    assert cli(*correct, "answers.pregnancy_or_nursing", "true", *by).code == 0
+    for _ in range(2):
+        again = treat(plan, "--resume")  # the file says no, still
+        assert again.code == 3, again.err
+        assert f"screening comes again: entry {number} was corrected" in again.err
+        assert "pregnancy or nursing" in again.err
+        assert "needling" not in {body["step"] for body in clinic.bodies("step")}
+        assert on(pens) == []
+    clinic.make_sure_it_is_whole()

@@ -10,7 +10,7 @@ from visits import ROOT
 
 ROOM = ROOT / "src" / "penstroke" / "treatment"
 PURE = (
-    *("session", "session_values", "table", "dose", "moment", "questions", "screening"),
+    *("session", "session_values", "table", "dose", "moment", "questions", "screening", "corrected"),
     *(f"steps/{file.stem}" for file in sorted((ROOM / "steps").glob("*.py"))),
 )
 FORBIDDEN = {

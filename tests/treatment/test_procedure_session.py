@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 from visits import ADA, BACKGROUND, BEN, PLAN, TODAY, Entry, Visit, answers
@@ -333,6 +334,128 @@ def test_a_corrected_answer_is_asked_for_again() -> None:
     session = visit.replayed()
     assert session.at is Step.SCREENING
     assert session.state(Step.PRE_USE) is State.DONE
+    assert session.steps[Step.SCREENING].because == f"entry {number} was corrected"
+
+
+UNJUDGED = ": what it was corrected to cannot be judged"
+
+
+def corrected(visit: Visit, key: str, new: Any, *, kind: str = "step") -> Visit:
+    """The visit after a restart, with this corrected in the entry of its screening."""
+    number = max(
+        entry.number
+        for entry in visit.entries
+        if entry.kind == kind and (kind == "screened" or entry.body["step"] == "screening")
+    )
+    visit.tell("correction", of=number, key=key, old=None, new=new, by=ADA, reason="it was a slip")
+    visit.crash()
+    visit.resume()
+    return visit
+
+
+@pytest.mark.req("S-22")
+@pytest.mark.parametrize(
+    ("key", "new", "found"),
+    [
+        ("answers.pregnancy_or_nursing", True, ("pregnancy or nursing",)),
+        ("answers.pregnancy_or_nursing", "yes", ("pregnancy or nursing",)),
+        ("answers.isotretinoin", "now", ("isotretinoin now",)),
+        ("answers.birthday", "2010-01-01", ("age under 22",)),
+        ("answers.pregnancy_or_nursing", 3, (f"pregnancy or nursing{UNJUDGED}",)),
+        ("answers.active_acne", ["nose"], (f"active acne{UNJUDGED}",)),
+        ("answers.isotretinoin", "stopped", (f"isotretinoin{UNJUDGED}",)),
+        ("answers.keloid_history", True, ("history of keloids, not signed off by a clinician",)),
+        ("answers", None, ("the answers were corrected to what cannot be judged",)),
+    ],
+)  # fmt: skip
+def test_a_yes_that_a_correction_brings_stays_a_yes(key: str, new: Any, found: tuple[str, ...]) -> None:
+    visit = corrected(Visit().to(Step.NEEDLING), key, new)
+    assert visit.session.limits is not None
+    assert visit.session.limits.blocked_by == found
+    # A file that still says no does not un-say it.
+    outcome = visit.submit(Step.SCREENING)
+    assert outcome.state is State.BLOCKED
+    assert visit.session.limits.blocked_by == found
+    assert visit.replayed() == visit.session
+    with pytest.raises(Refused):
+        visit.session.may_answer_zone()
+
+
+@pytest.mark.req("S-22")
+def test_a_birthday_that_is_corrected_to_nonsense_blocks() -> None:
+    visit = corrected(Visit().to(Step.NEEDLING), "answers.birthday", "long ago")
+    assert visit.session.limits is not None
+    assert "the day of birth: what it was corrected to cannot be judged" in visit.session.limits.blocked_by
+
+
+@pytest.mark.req("S-22")
+def test_a_zone_that_a_correction_leaves_out_stays_out() -> None:
+    visit = corrected(Visit().to(Step.NEEDLING), "answers.active_acne", ["forehead"])
+    visit.submit(Step.SCREENING)
+    visit.start_zone(1)
+    with pytest.raises(Refused) as refused:
+        visit.session.may_needle(1)
+    assert refused.value.code == "zone-excluded"
+    visit.start_zone(2)
+    visit.session.may_needle(2)
+
+
+@pytest.mark.req("S-22")
+def test_a_factor_that_a_correction_brings_stays() -> None:
+    visit = corrected(Visit().to(Step.NEEDLING), "answers.sun_plans", True)
+    visit.submit(Step.SCREENING)
+    assert visit.session.limits is not None
+    assert visit.session.limits.factor < 1
+
+
+@pytest.mark.req("S-22")
+def test_a_correction_takes_back_nothing_that_screening_found() -> None:
+    visit = Visit().to(Step.SCREENING)
+    visit.submit(Step.SCREENING, pregnancy_or_nursing=True)
+    corrected(visit, "answers.pregnancy_or_nursing", False)
+    assert visit.submit(Step.SCREENING).state is State.BLOCKED
+    corrected(visit, "blocked_by", [], kind="screened")
+    assert visit.submit(Step.SCREENING).state is State.BLOCKED
+
+
+@pytest.mark.req("S-22")
+@pytest.mark.parametrize(
+    ("key", "new"),
+    [
+        ("blocked_by", ["pregnancy"]),
+        ("blocked_by", "pregnancy"),
+        ("factor", "-1"),
+        ("factor", 0),
+        ("excluded", 7),
+    ],
+)
+def test_what_screening_found_is_corrected_to_the_tighter_side_only(key: str, new: Any) -> None:
+    visit = corrected(Visit().to(Step.NEEDLING), key, new, kind="screened")
+    assert visit.session.at is Step.SCREENING
+    outcome = visit.submit(Step.SCREENING)
+    assert [reason.code for reason in outcome.reasons] == ["screening-blocks"]
+
+
+@pytest.mark.req("S-22")
+def test_a_correction_signs_nothing_off_and_may_take_a_signature_away() -> None:
+    signed = {"keloid_history": True, "keloid_history_signed_by": ADA, "keloid_history_reason": "old, flat"}
+    visit = Visit().to(Step.SCREENING)
+    visit.submit(Step.SCREENING, keloid_history=True)
+    condition = "history of keloids"
+    forged = [{"condition": condition, "by": ADA, "reason": "so be it"}]
+    corrected(visit, "sign_offs", forged, kind="screened")
+    assert visit.submit(Step.SCREENING).reasons[0].code == "sign-off-missing"
+    assert visit.submit(Step.SCREENING, **signed).state is State.DONE
+    corrected(visit, "answers.keloid_history_signed_by", None)
+    assert visit.submit(Step.SCREENING).reasons[0].code == "sign-off-missing"
+    assert visit.submit(Step.SCREENING, **signed).state is State.DONE
+
+
+def test_the_reason_of_a_step_done_anew_may_be_corrected() -> None:
+    visit = Visit().to(Step.CLEANING)
+    visit.settle(visit.session.redo(Step.SCREENING, reason="a slip", by=ADA, now=visit.now))
+    corrected(visit, "reason", "another slip")
+    assert visit.submit(Step.SCREENING).state is State.DONE
 
 
 # -- numbing and its dwell ---------------------------------------------------------------------------------

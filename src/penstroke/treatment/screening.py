@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -95,6 +95,16 @@ class Screened:
             unsigned=tuple(one for one in waiting if one not in by_name),
             allergies=_once((*self.allergies, *later.allergies)),
             warnings=_once((*self.warnings, *later.warnings)),
+        )
+
+    def corrected(self, found: Screened) -> Screened:
+        """This, and what answers find as they were corrected: a correction signs nothing off, and a sign-off
+        that it takes away has to be given anew."""
+        together = self.merged(found)
+        return replace(
+            together,
+            sign_offs=tuple(one for one in self.sign_offs if one.condition not in found.unsigned),
+            unsigned=_once((*self.unsigned, *found.unsigned)),
         )
 
     def body(self) -> dict[str, Any]:
@@ -237,7 +247,9 @@ def _outcome(one: Condition, answers: Mapping[str, Any], today: datetime.date) -
         case Shape.PROPHYLAXIS:
             if answer is not True:
                 return Screened()
-            places = () if answers[f"{one.key}_prophylaxis"] else tuple((zone, None) for zone in one.zones)
+            places = (
+                () if answers.get(f"{one.key}_prophylaxis") else tuple((zone, None) for zone in one.zones)
+            )
             left_out = tuple(f"{_label(*place)} is left out: {one.name}, no prophylaxis" for place in places)
             return Screened(excluded=places, warnings=(one.warning, *left_out))
         case Shape.MEDICINE:

@@ -38,6 +38,7 @@ from typing import Any
 from penstroke.errors import Refused
 from penstroke.safety import Refusal, Screening
 from penstroke.safety.verdict import Reason
+from penstroke.treatment.corrected import answers_as_corrected, body_as_corrected, screened_as_corrected
 from penstroke.treatment.dose import Dose, dose_after
 from penstroke.treatment.moment import Moment, utc_seconds
 from penstroke.treatment.plan import TreatmentPlan
@@ -91,9 +92,9 @@ class Session:
     def replay(cls, entries: Iterable[EntryLike], background: Background) -> Session:
         """The session that these entries of one treatment lead to; `ValueError` where none opens it."""
         session: Session | None = None
-        kinds: dict[int, EntryLike] = {}
+        written: dict[int, EntryLike] = {}
         for entry in entries:
-            kinds[entry.number] = entry
+            written[entry.number] = entry
             if entry.kind == "opened":
                 session = cls(
                     plan=TreatmentPlan.model_validate(entry.body["plan"]),
@@ -104,7 +105,7 @@ class Session:
             if session is None:
                 continue
             if entry.kind == "correction":
-                session = session._corrected(kinds.get(entry.body["of"]))
+                session = session._corrected(entry.body["of"], written)
             session = session.noted(entry.kind, entry.body, utc=entry.utc, port_s=entry.port_s)
         if session is None:
             raise ValueError("these entries do not open a treatment")
@@ -286,12 +287,25 @@ class Session:
             return replace(session, solution_on=True)
         return session
 
-    def _corrected(self, entry: EntryLike | None) -> Session:
-        """A correction of a step's answers opens that step again: whoever resumes answers it anew."""
+    def _corrected(self, number: int, written: Mapping[int, EntryLike]) -> Session:
+        """A correction of a step's answers opens that step again: whoever resumes answers it anew.
+
+        What the answers find as they were corrected counts at once, and no later answer takes it back.
+        """
+        entry = written.get(number)
         if entry is None or entry.kind not in ("step", "screened"):
             return self
+        body = body_as_corrected(entry, written.values())
         step = Step.SCREENING if entry.kind == "screened" else Step(entry.body["step"])
-        return self if self.state(step) is State.BEGUN else self._with(step, StepRecord())
+        found = Screened()
+        if entry.kind == "screened":
+            found = screened_as_corrected(body)
+        elif step is Step.SCREENING and entry.body["answers"]:
+            found = answers_as_corrected(screening_form(), body, self.background.roster.clinicians)
+        session = self if self.screened is None else replace(self, screened=self.screened.corrected(found))
+        if self.state(step) is State.BEGUN:
+            return session
+        return session._with(step, StepRecord(because=f"entry {number} was corrected"))
 
     # -- within ------------------------------------------------------------------------------------------
 

@@ -52,6 +52,8 @@ class StepRecord:
     answers: Mapping[str, Any] = field(default_factory=dict)
     local: str = ""
     """When it came to this, on the clock on the wall, with its distance from UTC."""
+    because: str = ""
+    """Why it is open again, where a correction opened it."""
 
 
 @dataclass(frozen=True, slots=True)

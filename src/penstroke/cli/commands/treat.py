@@ -300,6 +300,9 @@ class _Opened:
                 by = visit.session.operator
                 visit.settle(visit.session.redo(redo.step, reason=redo.reason, by=by, now=visit.now()))
             say(f"going on at {visit.session.at}" if visit.session.at else "every step is done")
+            for again, record in visit.session.steps.items():
+                if record.because:
+                    say(f"  {again} comes again: {record.because}")
         with open_pen(self.app, treatment=course.token, unscreened=True, ledger=visit.ledger) as pen:
             bind(visit.recorder, pen)
             visit.tell("pen", **pen_facts(pen, self.app.clinic().name))
