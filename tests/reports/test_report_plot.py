@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from reportentries import limits
 
-from penstroke.records.told import Reading, Run, TreatmentSummary
+from penstroke.records.told import Change, Reading, Run, TreatmentSummary
 from penstroke.reports.plot import depth_rate_plot, plot_words
 from penstroke.reports.words import words
 
@@ -60,6 +60,16 @@ def test_limit_wish_and_measured_stand_at_their_heights() -> None:
 
 def test_a_limit_that_is_not_known_is_not_drawn() -> None:
     assert level(plot([run(5, limit_mm=None)]), "7 3") == []
+
+
+def test_a_depth_and_a_limit_that_are_lowered_are_drawn_so() -> None:
+    lowered = run(10)
+    lowered.changes += [Change(4.0, 0.3, 1.0), Change(8.0, 0.25, 0.3)]
+    svg = plot([lowered])
+    wishes, depth_limits = level(svg, "1.5 2.5")[:3], level(svg, "7 3")[:2]
+    assert wishes[0] < wishes[1] < wishes[2]
+    assert depth_limits[0] < depth_limits[1]
+    assert depth_limits[1] == wishes[1]
 
 
 def test_where_nothing_moved_there_is_no_plot() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import csv
+import io
 
 import pytest
-from reportentries import OPERATOR, TREATMENT, Chain, treatment
+from reportentries import OPERATOR, TREATMENT, Chain, limits, treatment
 
 from penstroke.records.entry import Entry
 from penstroke.records.summary import summary_of
 from penstroke.records.told import TreatmentSummary
+from penstroke.reports.exports import csv_export
 
 
 def test_who_what_and_when(summary: TreatmentSummary) -> None:
@@ -112,3 +115,56 @@ def test_what_is_resumed_is_open_again() -> None:
 
 def test_no_entries_make_an_empty_summary() -> None:
     assert summary_of([]).entries == 0
+
+
+def lowered() -> Chain:
+    """A pass that is lowered twice on its way, by the hand and by a ceiling, and the pass after it."""
+    chain = Chain(simulated=True, operator=OPERATOR)
+    chain.bind()
+    chain.add("opened", patient="P", plan={"zones": [{"zone": "chin", "area_cm2": 9, "passes": 2}]})
+    chain.add("zone", index=1, zone="chin", side=None, answer="start")
+    held = limits(0.75, "zone")
+    for number, depth in ((1, 0.6), (2, 0.4)):
+        chain.add("held", zone="chin", side=None, depth_mm=depth, rate_hz=110.0, limits=held)
+        chain.add("command", command="run", number=number, depth_mm=depth, rate_hz=110.0, for_s=9.0)
+        for second in range(1, 10):
+            chain.add("sample", after_s=1, elapsed_s=float(second), depth_mm=depth, rate_hz=110.0)
+            if number == 1 and second == 3:
+                chain.add("command", after_s=0.5, command="set-depth", depth_mm=0.55)
+            if number == 1 and second == 6:
+                chain.add("command", after_s=0.5, command="lower-ceiling", ceiling_mm=0.5)
+        chain.add("run-ended", ended="duration", elapsed_s=9.0, zone_strokes=990)
+    return chain
+
+
+def test_a_depth_that_is_lowered_within_a_pass_is_the_commanded_one_from_there_on() -> None:
+    summary = summary_of(lowered().entries)
+    first, second = summary.runs
+    assert [(one.at_s, one.depth_mm, one.limit_mm) for one in first.held()] == [
+        (0.0, 0.6, 0.75),
+        (3.5, 0.55, 0.75),
+        (6.5, 0.45, 0.5),
+    ]
+    assert len(second.held()) == 1
+    assert (summary.zones[0].depth_min_mm, summary.zones[0].depth_max_mm) == (0.4, 0.6)
+    alone = summary_of(lowered().entries[:-12])
+    assert (alone.zones[0].depth_min_mm, alone.zones[0].depth_max_mm) == (0.45, 0.6)
+
+
+def test_the_table_tells_the_depth_that_was_commanded_last() -> None:
+    rows = csv.DictReader(io.StringIO(csv_export(lowered().entries), newline=""))
+    told = [(row["set_depth_mm"], row["limit_mm"]) for row in rows if row["kind"] == "sample"]
+    assert told[:9] == [("0.6", "0.75")] * 3 + [("0.55", "0.75")] * 3 + [("0.45", "0.5")] * 3
+    assert told[9:] == [("0.4", "0.75")] * 9
+
+
+def test_a_command_of_another_program_is_none_within_a_run_that_was_lost() -> None:
+    chain = Chain(simulated=True, operator=OPERATOR)
+    chain.add("opened", patient="P", plan={"zones": [{"zone": "chin", "area_cm2": 9, "passes": 1}]})
+    chain.add("zone", index=1, zone="chin", side=None, answer="start")
+    chain.add("command", command="run", number=1, depth_mm=0.5, rate_hz=110.0, for_s=9.0)
+    chain.add("resumed", at_step="needling")
+    chain.add("command", command="set-depth", depth_mm=0.3)
+    (run,) = summary_of(chain.entries).runs
+    assert run.lost
+    assert not run.changes

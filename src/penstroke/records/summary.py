@@ -14,7 +14,7 @@ from typing import Any
 from penstroke.records.corrections import corrected
 from penstroke.records.entry import Entry
 from penstroke.records.plain import count, mapping, number, sequence, text, texts
-from penstroke.records.told import Reading, Run, Screened, Step, Told, TreatmentSummary, ZoneSummary
+from penstroke.records.told import Change, Reading, Run, Screened, Step, Told, TreatmentSummary, ZoneSummary
 
 Body = Mapping[str, Any]
 
@@ -93,6 +93,8 @@ def _take(summary: TreatmentSummary, place: _Place, entry: Entry, body: dict[str
             if body.get("command") == "run":
                 place.run = _run(entry, body, place)
                 summary.runs.append(place.run)
+            elif place.run is not None:
+                _change(place.run, entry, body)
         case "sample":
             if place.run is not None:
                 place.run.readings.append(_reading(entry, body))
@@ -116,6 +118,8 @@ def _take(summary: TreatmentSummary, place: _Place, entry: Entry, body: dict[str
             summary.events.append(told)
             if entry.kind == "resumed":  # what was closed is open again
                 summary.ended_utc = summary.ended = summary.code = None
+                if place.run is not None:
+                    place.run.lost, place.run = True, None
         case "summary":
             finished = body.get("finished")
             summary.finished = finished if isinstance(finished, bool) else None
@@ -231,6 +235,23 @@ def _run(entry: Entry, body: Body, place: _Place) -> Run:
     )
 
 
+def _change(run: Run, entry: Entry, body: Body) -> None:
+    """A command while needles move: a depth that was set, or a ceiling that was lowered."""
+    before = run.held()[-1]
+    last = run.readings[-1] if run.readings else None
+    at_s = max(before.at_s, last.elapsed_s if last is not None else 0.0)
+    if last is not None and entry.port_s is not None and last.port_s is not None:
+        # Readings are kept once a second; the clock of the port tells what lies between two of them.
+        at_s = max(at_s, last.elapsed_s + entry.port_s - last.port_s)
+    if body.get("command") == "set-depth" and (depth_mm := number(body.get("depth_mm"))) is not None:
+        run.changes.append(Change(at_s, depth_mm, before.limit_mm))
+    elif body.get("command") == "lower-ceiling" and (limit_mm := number(body.get("ceiling_mm"))) is not None:
+        # The pen forgets a deeper setting: it holds what the ceiling leaves below its tolerance.
+        most_mm = limit_mm - (number(run.limits.get("depth_tolerance_mm")) or 0.0)
+        depth = before.depth_mm if before.depth_mm is None else round(min(before.depth_mm, most_mm), 3)
+        run.changes.append(Change(at_s, depth, min(limit_mm, before.limit_mm or limit_mm)))
+
+
 def _reading(entry: Entry, body: dict[str, Any]) -> Reading:
     depth, rate = number(body.get("depth_mm")) or 0.0, number(body.get("rate_hz")) or 0.0
     return Reading(
@@ -255,13 +276,11 @@ def _close(summary: TreatmentSummary) -> None:
         zone = _zone_of_run(summary, run)
         if zone is None:
             continue
-        if run.depth_mm is not None:
-            zone.depth_min_mm = (
-                run.depth_mm if zone.depth_min_mm is None else min(zone.depth_min_mm, run.depth_mm)
-            )
-            zone.depth_max_mm = (
-                run.depth_mm if zone.depth_max_mm is None else max(zone.depth_max_mm, run.depth_mm)
-            )
+        depths = [held.depth_mm for held in run.held() if held.depth_mm is not None]
+        if depths:
+            low, high = min(depths), max(depths)
+            zone.depth_min_mm = low if zone.depth_min_mm is None else min(zone.depth_min_mm, low)
+            zone.depth_max_mm = high if zone.depth_max_mm is None else max(zone.depth_max_mm, high)
         if run.rate_hz is not None:
             zone.rate_min_hz = run.rate_hz if zone.rate_min_hz is None else min(zone.rate_min_hz, run.rate_hz)
             zone.rate_max_hz = run.rate_hz if zone.rate_max_hz is None else max(zone.rate_max_hz, run.rate_hz)

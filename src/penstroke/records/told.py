@@ -73,9 +73,19 @@ class Reading:
     body: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was commanded while needles moved, and holds from there on."""
+
+    at_s: float
+    """Since the run began."""
+    depth_mm: float | None
+    limit_mm: float | None
+
+
 @dataclass(slots=True)
 class Run:
-    """Needles moving, from start to release. Depth and rate are those the pen held."""
+    """Needles moving, from start to release. Depth and rate are those the pen held when it began."""
 
     entry: int
     utc: str
@@ -93,6 +103,14 @@ class Run:
     readings: list[Reading] = field(default_factory=list)
     ended: str | None = None
     elapsed_s: float = 0.0
+    changes: list[Change] = field(default_factory=list)
+    lost: bool = False
+    """Its program died while needles moved: the record goes on with another program."""
+
+    def held(self) -> list[Change]:
+        """Depth and limit as they were commanded, from the beginning of the run on."""
+        limit = self.limits.get("depth_mm")
+        return [Change(0.0, self.depth_mm, limit if isinstance(limit, int | float) else None), *self.changes]
 
 
 @dataclass(slots=True)

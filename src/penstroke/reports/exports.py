@@ -47,6 +47,7 @@ class _Place:
     set_depth_mm: float | None = None
     set_rate_hz: float | None = None
     limit_mm: float | None = None
+    tolerance_mm: float = 0.0
 
     def follow(self, entry: Entry) -> None:
         """Take up what this entry says of the place."""
@@ -60,10 +61,24 @@ class _Place:
                 self.zone, self.side = body.get("zone"), body.get("side")
                 self.set_depth_mm, self.set_rate_hz = body.get("depth_mm"), body.get("rate_hz")
                 self.limit_mm = limits.get("depth_mm")
+                self.tolerance_mm = limits.get("depth_tolerance_mm") or 0.0
             case "command" if body.get("command") == "run":
                 self.number = body.get("number")
                 self.set_depth_mm = body.get("depth_mm", self.set_depth_mm)
                 self.set_rate_hz = body.get("rate_hz", self.set_rate_hz)
+            case "command" if body.get("command") == "set-depth":
+                self.set_depth_mm = body.get("depth_mm")
+            case "command" if body.get("command") == "set-rate":
+                self.set_rate_hz = body.get("rate_hz")
+            case "command" if body.get("command") == "lower-ceiling":
+                self._lower(body.get("ceiling_mm"))
+
+    def _lower(self, ceiling_mm: object) -> None:
+        """A lower ceiling in the zone; the pen forgets a deeper setting."""
+        if isinstance(ceiling_mm, int | float):
+            self.limit_mm = ceiling_mm if self.limit_mm is None else min(self.limit_mm, ceiling_mm)
+            if self.set_depth_mm is not None:
+                self.set_depth_mm = round(min(self.set_depth_mm, ceiling_mm - self.tolerance_mm), 3)
 
 
 Value = Callable[[Entry, _Place], object]

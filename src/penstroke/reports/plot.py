@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from penstroke.records.told import Run
+from penstroke.records.told import Change, Run
 from penstroke.reports.plain import markup
 from penstroke.reports.words import Words, zone_words
 
@@ -45,7 +45,12 @@ def depth_rate_plot(
 
     drawn = [run for run, *_ in spans]
     depths = [
-        (_limit(run) or 0.0, run.depth_mm or 0.0, *(r.depth_max_mm for r in run.readings)) for run in drawn
+        (
+            _limit(run) or 0.0,
+            *(one.depth_mm or 0.0 for one in run.held()),
+            *(r.depth_max_mm for r in run.readings),
+        )
+        for run in drawn
     ]
     rates = [(*_rates(run), run.rate_hz or 0.0, *(r.rate_max_hz for r in run.readings)) for run in drawn]
     depth_top = _top(max(map(max, depths)) * 1.05)
@@ -223,25 +228,49 @@ def _series(spans: Sequence[Span], x: Scale, y: Scale, name: str) -> list[str]:
             line = " ".join(f"{at:.1f},{value:.1f}" for at, _, _, value in points)
             parts.append(f'<polygon points="{upper} {lower}" fill="{_BAND}"/>')
             parts.append(f'<polyline points="{line}" fill="none" stroke="{_MEASURED}" stroke-width="1.3"/>')
-        wish = run.depth_mm if name == "depth" else run.rate_hz
-        if wish is not None:
-            parts.append(_stroke(f"M{x(begin):.1f},{y(wish):.1f} H{x(end):.1f}", "#000000", 0.9, "1.5 2.5"))
+        parts += [
+            _stroke(f"M{x(since):.1f},{y(wish):.1f} H{x(until):.1f}", "#000000", 0.9, "1.5 2.5")
+            for since, until, wish in _wishes(run, begin, end, name)
+        ]
     for begin, end, at in _limits(spans, name):
         parts.append(_stroke(f"M{x(begin):.1f},{y(at):.1f} H{x(end):.1f}", _LIMIT, 1.8, "7 3"))
     return parts
 
 
+def _pieces(run: Run, begin: float, end: float) -> list[tuple[float, float, Change]]:
+    """From when to when what was held: a depth or a limit may be lowered while needles move."""
+    held = run.held()
+    starts = [min(begin + one.at_s, end) for one in held]
+    return list(zip(starts, [*starts[1:], end], held, strict=True))
+
+
+def _wishes(run: Run, begin: float, end: float, name: str) -> list[tuple[float, float, float]]:
+    """From when to when which depth or rate was commanded."""
+    if name == "rate":
+        return [] if run.rate_hz is None else [(begin, end, run.rate_hz)]
+    return [
+        (since, until, one.depth_mm)
+        for since, until, one in _pieces(run, begin, end)
+        if one.depth_mm is not None and until > since
+    ]
+
+
 def _limits(spans: Sequence[Span], name: str) -> list[tuple[float, float, float]]:
     """From when to when which limit held; one that stays through several runs is one line."""
     found: list[tuple[float, float, float]] = []
-    for run, begin, end in spans:
-        limit = _limit(run)
-        for at in _rates(run) if name == "rate" else [limit] if limit is not None else []:
-            before = next((one for one in found if one[1:] == (begin, at)), None)
-            if before is None:
-                found.append((begin, end, at))
-            else:
-                found[found.index(before)] = (before[0], end, at)
+    held = [
+        (since, until, at)
+        for run, begin, end in spans
+        for since, until, one in _pieces(run, begin, end)
+        for at in (_rates(run) if name == "rate" else [one.limit_mm])
+        if at is not None and until > since
+    ]
+    for begin, end, at in held:
+        before = next((one for one in found if one[1:] == (begin, at)), None)
+        if before is None:
+            found.append((begin, end, at))
+        else:
+            found[found.index(before)] = (before[0], end, at)
     return found
 
 
