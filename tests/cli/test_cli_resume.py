@@ -15,6 +15,7 @@ from clitools import (
     EXAMPLES,
     FOREHEAD,
     OPERATOR,
+    ROSTER,
     Clinic,
     Process,
     Result,
@@ -415,14 +416,14 @@ def test_after_a_kill_while_needling(
 
 @pytest.mark.req("S-22")
 def test_a_yes_that_was_corrected_in_is_not_forgotten(
-    treat: Call, cli: Call, plan_file: PlanFile, clinic: Clinic, pens: list[Any]
+    treat: Call, plan_file: PlanFile, clinic: Clinic, pens: list[Any]
 ) -> None:
     plan = plan_file(CHEEK)
     assert treat(plan, answers=clinic.answers(pre_use={"calibrated_on": None})).code == 7
     number = next(one.number for one in clinic.entries("step") if one.body["step"] == "screening")
-    by = ("--by", CLINICIAN, "--reason", "she told us later", "--store", clinic.store)
-    correct = ("records", "correct", clinic.treatments()[0], number)
-    assert cli(*correct, "answers.pregnancy_or_nursing", "true", *by).code == 0
+    key, treatment = "answers.pregnancy_or_nursing", clinic.treatments()[0]
+    with open_store(clinic.store) as store, Recorder(store, treatment=treatment, operator=CLINICIAN) as one:
+        one.write("correction", of=number, key=key, old=False, new=True, by=CLINICIAN, reason="told later")
     for _ in range(2):
         again = treat(plan, "--resume")  # the file says no, still
         assert again.code == 3, again.err

@@ -12,6 +12,7 @@ import pytest
 from clitools import (
     ANTICOAGULANT,
     CHEEK,
+    CLINICIAN,
     FOREHEAD,
     OPERATOR,
     Clinic,
@@ -147,17 +148,53 @@ def test_screening_that_blocks(
     again = treat(plan_file(CHEEK), "--json", "--resume")  # a file that finds nothing takes nothing back
     assert (again.code, again.error["code"]) == (3, "screening-blocks")
     assert moved(pens) == []
+    third = treat(plan_file(CHEEK), "--resume")
+    assert "does not go on: screening blocks it" in third.err
+    assert "goes on with it" not in third.err
+    anew = treat(plan_file(CHEEK))
+    assert f"was not finished; screening blocks it: {says}" in anew.err
 
 
 @pytest.mark.req("S-01")
-def test_screening_that_excludes_a_zone_of_the_plan(
+def test_screening_that_excludes_every_zone_of_the_plan(
     treat: Call, plan_file: PlanFile, clinic: Clinic, pens: list[Any]
 ) -> None:
-    result = refused_by_screening(treat, plan_file(CHEEK, FOREHEAD), clinic, herpes=["cheek left"])
+    result = refused_by_screening(treat, plan_file(CHEEK), clinic, herpes=["cheek left"])
     assert result.error["code"] == "zone-excluded"
     assert (result.error["zone"], result.error["side"]) == ("cheek", "left")
+    assert "begin a new visit" in result.error["hint"]
     assert clinic.bodies("check")[-1]["violations"][0]["code"] == "zone-excluded"
     assert moved(pens) == []
+    again = treat(plan_file(CHEEK), "--resume")
+    assert again.code == 3
+    assert "begin a new visit" in again.err
+    assert "goes on with it" not in again.err
+
+
+@pytest.mark.req("S-01")
+def test_a_zone_that_screening_excludes_is_passed_over_and_the_rest_goes_on(
+    treat: Call, plan_file: PlanFile, clinic: Clinic, pens: list[Any]
+) -> None:
+    plan = plan_file(CHEEK, FOREHEAD)
+    result = treat(plan, "--yes", answers=clinic.answers(screening={"herpes": ["cheek left"]}))
+    assert (result.code, result.err[-300:]) == (0, result.err[-300:])
+    assert "zone 1 of 2 is left out: screening excluded it" in result.err
+    said = [(body["zone"], body["answer"], body.get("reason")) for body in clinic.bodies("zone")]
+    assert said == [("cheek", "skip", "screening"), ("forehead", "start", None)]
+    told = [(body["zone"], body["state"], body["strokes"] > 0) for body in clinic.bodies("zone-done")]
+    assert told == [("cheek", "skipped", False), ("forehead", "done", True)]
+    assert moved(pens) == [True, False] * 2  # in the air, and in the forehead
+    assert clinic.bodies("closed") == [{"ended": "finished", "code": None}]
+    clinic.make_sure_it_is_whole()
+
+
+def test_a_limit_in_a_zone_that_is_left_out_hinders_nothing(
+    treat: Call, plan_file: PlanFile, clinic: Clinic
+) -> None:
+    lower = {**ANTICOAGULANT, "herpes": ["forehead"]}
+    plan = plan_file(CHEEK | {"depth_mm": 0.5}, FOREHEAD)
+    assert treat(plan, answers=clinic.answers(screening=lower)).code == 0
+    assert {body["zone"] for body in clinic.bodies("held")} == {"cheek"}
 
 
 def test_screening_that_excludes_another_zone_hinders_nothing(
@@ -174,6 +211,7 @@ def test_screening_that_lowers_the_ceiling(
     result = refused_by_screening(treat, plan_file(FOREHEAD), clinic, **ANTICOAGULANT)
     assert (result.error["code"], result.error["bound_by"]) == ("depth-above-limit", "screening")
     assert (result.error["limit_mm"], result.error["max_mm"]) == (0.375, 0.3)
+    assert "begin a new visit with an adapted plan" in result.error["hint"]
     assert moved(pens) == []
     clinic.store = clinic.folder / "lower.sqlite"
     answers = clinic.answers(screening=ANTICOAGULANT)
@@ -191,6 +229,61 @@ def test_a_sign_off_that_is_missing_blocks(
     assert (result.code, result.error["code"]) == (7, "answers-invalid")
     assert "anticoagulant_signed_by" in result.error["message"]
     assert moved(pens) == []
+
+
+@pytest.fixture
+def sign_off(
+    monkeypatch: pytest.MonkeyPatch, person: Callable[[Sequence[str]], list[str]]
+) -> Callable[..., list[str]]:
+    """A person who answers the whole screening: a yes to one condition, signed off or not; so many times."""
+    from penstroke.cli import asking, treating
+    from penstroke.treatment.questions import Kind
+    from penstroke.treatment.screening import screening_questions
+    from penstroke.treatment.screening_form import screening_form
+
+    def prepare(*signed: bool) -> list[str]:
+        words = []
+        for one in signed:
+            for question in screening_questions(screening_form(), (CLINICIAN,)):
+                if question.key == "birthday":
+                    words.append("1985-04-12")
+                elif question.key == "keloid_history":
+                    words += ["yes", CLINICIAN, "old and flat"] if one else ["yes", ""]
+                elif not question.only_if:
+                    no = {Kind.YES_NO: "no", Kind.CHOICE: "never"}
+                    words.append(no.get(question.kind, "none"))
+            if not one:
+                words.append("again" if len(signed) > 1 else "quit")
+        return person(words)
+
+    for module in (asking, treating):
+        monkeypatch.setattr(module, "at_terminal", lambda: True)
+    return prepare
+
+
+def test_a_sign_off_that_was_forgotten_is_given_in_the_same_visit(
+    treat: Call, plan_file: PlanFile, clinic: Clinic, sign_off: Callable[..., list[str]]
+) -> None:
+    sign_off(False, True)
+    result = treat(plan_file(CHEEK), answers=clinic.answers(screening=None))
+    assert (result.code, result.err[-300:]) == (0, result.err[-300:])
+    states = [body["state"] for body in clinic.bodies("step") if body["step"] == "screening"]
+    assert states == ["blocked", "done"]
+    assert "nothing lifts" not in result.err
+
+
+def test_a_sign_off_that_was_forgotten_is_given_after_a_restart(
+    treat: Call, plan_file: PlanFile, clinic: Clinic, sign_off: Callable[..., list[str]], pens: list[Any]
+) -> None:
+    plan = plan_file(CHEEK)
+    sign_off(False)
+    left = treat(plan, answers=clinic.answers(screening=None))
+    assert (left.code, moved(pens)) == (3, [])
+    assert "nothing lifts" not in left.err
+    assert "--resume goes on with it" in left.err
+    sign_off(True)
+    result = treat(plan, "--resume", answers=clinic.answers(screening=None))
+    assert (result.code, result.err[-300:]) == (0, result.err[-300:])
 
 
 # -- people at the terminal ------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ answers, and the visit writes it down before it counts.
 from __future__ import annotations
 
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from penstroke.cli.asking import Asker, Filled, tell
@@ -165,9 +165,14 @@ class Treating:
             )
             say("b says that it bleeds without stopping, and e ends the zone.")
         self._clear_faults()
+        left_out = self.visit.leave_out()
         needling = Needling(self.pen, plan, self.visit, self, self.cartridge_id)
         live = self._live
         try:
+            for index in left_out:
+                say(f"zone {index} of {len(plan.zones)} is left out: screening excluded it for this patient")
+                self.visit.tell("zone-done", **asdict(needling.results[index - 1]))
+                show_step(self.app, live, needling.results[index - 1])
             # Closed by hand: what a generator raises while it is thrown away unclosed, nobody hears.
             with closing(needling.run()) as steps:
                 for one in steps:

@@ -373,7 +373,7 @@ def _screening_reasons(c: Constraints, zone: Zone) -> list[Reason]:
         Reason(
             "screening-blocks",
             f"screening blocks treatment: {cause} (set by: screening)",
-            "do not treat; nothing lifts this",
+            "do not treat; no override lifts this",
             bound_by=LimitSource.SCREENING,
         )
         for cause in c.screening.blocked_by

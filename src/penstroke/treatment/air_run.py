@@ -13,7 +13,7 @@ from penstroke.strokes import Strokes
 from penstroke.treatment.needling import Account
 from penstroke.treatment.run import measured
 from penstroke.treatment.session import Session
-from penstroke.treatment.steps.pre_use import AirRun, PreUse, air_run_wish
+from penstroke.treatment.steps.pre_use import AirRun, PreUse, air_run_wish, air_run_zones
 
 
 def air_run(pen: Pen, session: Session, account: Account) -> Generator[Sample, None, AirRun]:
@@ -26,7 +26,7 @@ def air_run(pen: Pen, session: Session, account: Account) -> Generator[Sample, N
     depth_mm, rate_hz, seconds = air_run_wish(session)
     zone = next(
         zone
-        for zone in session.plan.zones
+        for zone in air_run_zones(session)
         if any(one.depth_mm == depth_mm and one.rate_hz == rate_hz for one in zone.planned_passes())
     )
     pen.select_zone(zone.zone, side=zone.side)

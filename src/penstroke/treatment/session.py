@@ -135,6 +135,16 @@ class Session:
         return None if self.screened is None else self.screened.limits
 
     @property
+    def left_out(self) -> tuple[int, ...]:
+        """Zones of the plan, counted from 1, that screening excluded: they are passed over."""
+        excluded = () if self.screened is None else self.screened.excluded
+        return tuple(
+            index
+            for index, zone in enumerate(self.plan.zones, start=1)
+            if {(zone.zone, zone.side), (zone.zone, None)} & set(excluded)
+        )
+
+    @property
     def needled(self) -> tuple[tuple[str, str | None], ...]:
         """Zones and sides in which needles moved in this treatment, in the plan's order."""
         zones = self.plan.zones
@@ -241,9 +251,7 @@ class Session:
         if self.dose.open_zone != index:
             raise _out_of_order(f"zone {index} was not started", "a person starts each zone")
         zone = self.plan.zones[index - 1]
-        if self.screened is not None and {(zone.zone, zone.side), (zone.zone, None)} & set(
-            self.screened.excluded
-        ):
+        if index in self.left_out:
             message = f"{zone.label()} is excluded for this patient (set by: screening)"
             hint = "leave this zone out; no override lifts this"
             raise Refused(message, code="zone-excluded", hint=hint, zone=zone.zone, side=zone.side)

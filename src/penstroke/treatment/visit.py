@@ -88,6 +88,19 @@ class Visit:
         self.recorder.make_durable()
         self.session = outcome.session
 
+    def leave_out(self) -> tuple[int, ...]:
+        """Pass over the zones that screening excluded, with that on record; those that were not before.
+
+        Raises `Refused` (`step-out-of-order`, `screening-blocks`) where no zone may be answered now.
+        """
+        known = {index: self.dose.zone(index) for index in self.session.left_out}
+        left_out = tuple(index for index, zone in known.items() if not (zone.done or zone.skipped))
+        for index in left_out:
+            self.session.may_answer_zone()
+            zone = self.session.plan.zones[index - 1]
+            self.tell("zone", index=index, zone=zone.zone, side=zone.side, answer="skip", reason="screening")
+        return left_out
+
     def device_time(self, ms: int) -> None:
         """The pen's own clock, for the entries that follow."""
         self.recorder.device_time(ms)

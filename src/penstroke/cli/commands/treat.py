@@ -20,7 +20,8 @@ from penstroke.cli.store import store_option
 from penstroke.data import figures
 from penstroke.errors import DeviceFault, PenError, PlanError, RecordError
 from penstroke.interrupts import Interrupted
-from penstroke.treatment.table import STEPS, Step
+from penstroke.safety import LimitSource
+from penstroke.treatment.table import STEPS, State, Step
 from penstroke.treatment.work import Work, work_in
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from penstroke.records.store import Store
     from penstroke.records.views import TreatmentRow
     from penstroke.treatment.answers import Answers
+    from penstroke.treatment.check import Violation
     from penstroke.treatment.plan import TreatmentPlan
     from penstroke.treatment.session import Session
     from penstroke.treatment.visit import Visit
@@ -126,6 +128,8 @@ class _Opened:
     plan_file: Path
     answers: Answers | None
     patient: str
+    unfit: bool = False
+    """The plan does not fit what screening found: this visit cannot go on."""
 
     @classmethod
     def read(cls, app: App, plan: Path, answers: Path | None, patient: str | None) -> _Opened:
@@ -184,6 +188,7 @@ class _Opened:
         from penstroke.cli.records_of import background_of
         from penstroke.records.entry import treatment_id
         from penstroke.records.past import left_open
+        from penstroke.treatment.screening import Screened
         from penstroke.treatment.session import Session
 
         token = secrets.randbits(63) + 1
@@ -194,7 +199,10 @@ class _Opened:
             background=background_of(self.app, store, self.patient, None),
         )
         for row in left_open(store, self.patient)[:1]:
-            say(f"treatment {row.id} of this patient was not finished; --resume {row.id} goes on with it")
+            screened = [Screened.of(entry.body) for entry in store.entries(row.id, kinds=["screened"])]
+            causes = ", ".join(cause for one in screened for cause in one.blocked_by)
+            how = f"screening blocks it: {causes}" if causes else f"--resume {row.id} goes on with it"
+            say(f"treatment {row.id} of this patient was not finished; {how}")
         name = treatment_id(datetime.datetime.now(datetime.UTC), token)
         return _Course(name, token, session, resumed=False)
 
@@ -286,7 +294,13 @@ class _Opened:
             visit.tell("closed", ended=ended, code=code)
         if not self.app.json:
             with suppress(Interrupted):
-                say(f"treatment {visit.recorder.treatment}: --resume goes on with it")
+                say(f"treatment {visit.recorder.treatment}{self._how_on(visit)}")
+
+    def _how_on(self, visit: Visit) -> str:
+        """How it goes on: in this visit, unless screening found what nothing can lift in it."""
+        if _blocked(visit.session):
+            return " does not go on: screening blocks it; another visit is screened anew"
+        return f" does not go on: {_NEW_VISIT}" if self.unfit else ": --resume goes on with it"
 
     def _with_pen(self, visit: Visit, course: _Course, redo: _Redo | None, *, yes: bool) -> bool:
         from penstroke.cli.records_of import bind, pen_facts
@@ -311,7 +325,7 @@ class _Opened:
             self._check(visit, pen)
             treating = Treating(self.app, visit, pen, self.answers, yes, course.cartridge_id)
             while (step := treating.next_step()) is not None:
-                if step is Step.SCREENING:
+                if step is Step.SCREENING and visit.session.state(step) is State.DONE:
                     self._check(visit, pen)
             visit.make_durable()
             kept = pen_witness.keep(pen, store)
@@ -319,12 +333,39 @@ class _Opened:
         return visit.session.at is None
 
     def _check(self, visit: Visit, pen: Pen) -> None:
-        """The plan against the pen there is, and against what screening found, once there was one."""
-        limits = visit.session.limits
+        """The plan against the pen there is, and against what screening found, once that is settled.
+
+        While a sign-off is missing the pen is given nothing, which refuses too: it takes nothing looser.
+        """
+        session = visit.session
+        settled = session.state(Step.SCREENING) is State.DONE or _blocked(session)
+        limits = session.limits if settled else None
         if limits is not None:
             pen.screened(limits)
         violations = check_against(self.app, self.plan, pen.limits, limits)
         against = "the pen" if limits is None else "the pen and what screening found"
         visit.tell("check", against=against, violations=[violation_object(one) for one in violations])
-        if violations:
-            raise refusal(violations)
+        standing = _standing(session, violations)
+        if standing:
+            refused = refusal(standing)
+            if any(one.reason.bound_by is LimitSource.SCREENING for one in standing):
+                self.unfit = True
+                refused.hint += f"; {_NEW_VISIT}"
+            raise refused
+
+
+_NEW_VISIT = "a plan under way does not change: begin a new visit with an adapted plan"
+
+
+def _blocked(session: Session) -> bool:
+    """Whether screening found what nothing lifts, no signature either."""
+    return session.screened is not None and bool(session.screened.blocked_by)
+
+
+def _standing(session: Session, violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
+    """The violations in zones that are still to be needled; all, where screening leaves none of the plan."""
+    past = {index for index, zone in session.dose.zones.items() if zone.done or zone.skipped}
+    passed_over = {*session.left_out, *past}
+    if not past and len(passed_over) == len(session.plan.zones):
+        return violations
+    return tuple(one for one in violations if one.index not in passed_over)

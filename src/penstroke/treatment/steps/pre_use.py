@@ -7,7 +7,7 @@ depth may be off by the pen's tolerance and the margin that also stops a run; th
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from math import isfinite
@@ -23,6 +23,7 @@ from penstroke.treatment.questions import Day, Kind, Question
 from penstroke.treatment.steps.judgement import Judgement, refusals
 
 if TYPE_CHECKING:
+    from penstroke.treatment.plan import PlanZone
     from penstroke.treatment.session import Session
 
 QUESTIONS = (
@@ -83,11 +84,16 @@ class PreUse:
     air: AirRun | None
 
 
+def air_run_zones(session: Session) -> Sequence[PlanZone]:
+    """The zones of the plan that screening leaves; where it leaves none all, which the pen refuses."""
+    zones = session.plan.zones
+    return [zone for index, zone in enumerate(zones, start=1) if index not in session.left_out] or zones
+
+
 def air_run_wish(session: Session) -> tuple[float, float, int]:
-    """Depth in mm, rate in Hz and seconds of the run in the air: the plan's deepest pass."""
-    deepest = max(
-        (one for zone in session.plan.zones for one in zone.planned_passes()), key=lambda one: one.depth_mm
-    )
+    """Depth in mm, rate in Hz and seconds of the run in the air: the deepest pass in these zones."""
+    zones = air_run_zones(session)
+    deepest = max((one for zone in zones for one in zone.planned_passes()), key=lambda one: one.depth_mm)
     return deepest.depth_mm, deepest.rate_hz, procedure_figures().air_run_s
 
 
