@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clitools import OPERATOR, ROSTER, Result
+from clitools import CLINICIAN, OPERATOR, ROSTER, Result
 
 from penstroke.records.recorder import Recorder
 from penstroke.records.store import open_store
@@ -24,6 +24,13 @@ ONE, TWO = "20261123-aaaaaa", "20261123-bbbbbb"
 def witness(own_home: Path) -> Path:
     """Where the witness file lies, unless another is named."""
     return own_home / ".config" / "penstroke" / "records.witness"
+
+
+@pytest.fixture(autouse=True)
+def roster(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Those who work there."""
+    monkeypatch.setenv("PENSTROKE_ROSTER", str(ROSTER))
+    return ROSTER
 
 
 @pytest.fixture
@@ -218,15 +225,8 @@ def test_a_witness_that_cannot_be_read_is_said_aloud(
     assert "UNWITNESSED" in result.err
 
 
-@pytest.fixture
-def roster(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Those who work there."""
-    monkeypatch.setenv("PENSTROKE_ROSTER", str(ROSTER))
-    return ROSTER
-
-
 @pytest.mark.req("S-15")
-def test_damage_that_the_seal_found_is_not_sealed_over(cli: Call, store: Path, roster: Path) -> None:
+def test_damage_that_the_seal_found_is_not_sealed_over(cli: Call, store: Path) -> None:
     whole = bytearray(store.read_bytes())
     whole[75] ^= 1
     store.write_bytes(whole)
@@ -251,7 +251,7 @@ def test_damage_that_the_seal_found_is_not_sealed_over(cli: Call, store: Path, r
 
 # -- correct -------------------------------------------------------------------------------------------------
 
-BY = ("--by", "Dr. C. Lind", "--reason", "a slip of the keyboard")
+BY = ("--by", CLINICIAN, "--reason", "a slip of the keyboard")
 
 
 def test_a_correction_is_appended_and_hides_nothing(cli: Call, store: Path) -> None:
@@ -271,12 +271,12 @@ def test_a_correction_is_appended_and_hides_nothing(cli: Call, store: Path) -> N
         "key": "",
         "old": 5,
         "new": 4.5,
-        "by": "Dr. C. Lind",
+        "by": CLINICIAN,
         "reason": "a slip of the keyboard",
     }
-    assert entries[6]["operator"] == "Dr. C. Lind"
+    assert entries[6]["operator"] == CLINICIAN
     shown = cli("records", "show", ONE).out
-    assert "corrected by entry 9: answers.grams: 5 → 4.5 (Dr. C. Lind: a slip of the keyboard)" in shown
+    assert f"corrected by entry 9: answers.grams: 5 → 4.5 ({CLINICIAN}: a slip of the keyboard)" in shown
     assert cli("records", "verify").err == ""
 
 
@@ -289,8 +289,18 @@ def test_a_corrected_patient_is_listed_as_corrected(cli: Call, store: Path) -> N
     ("wanted", "hint"),
     [
         ((ONE, "3", "answers.gram", "4"), "answers.grams"),
-        ((ONE, "3", "answers.grams", "much"), "a number"),
-        ((ONE, "3", "answers.grams", "NaN"), "a number"),
+        ((ONE, "3", "answers.grams", "much"), "a plain number"),
+        ((ONE, "3", "answers.grams", "NaN"), "a plain number"),
+        ((ONE, "3", "answers.grams", "null"), "a plain number"),
+        ((ONE, "3", "answers.grams", "0"), "a plain number"),
+        ((ONE, "3", "answers", "{}"), "what a person said"),
+        ((ONE, "3", "step", "consent"), "what a person said"),
+        ((ONE, "3", "state", "blocked"), "what a person said"),
+        ((ONE, "6", "state", "skipped"), "what a person said"),
+        ((ONE, "6", "endpoint", "burnt"), "erythema"),
+        ((ONE, "7", "ended", "quit"), "what a person said"),
+        ((ONE, "2", "patient", "Mrs. Lind"), "no name"),
+        ((ONE, "2", "plan.title", "Large"), "what a person said"),
         ((ONE, "4", "depth_mm", "0.1"), "what a person said"),
         ((ONE, "8", "patient", "P-1"), "records show"),
         ((TWO, "3", "answers.grams", "4"), "records show"),
@@ -311,6 +321,17 @@ def test_a_correction_that_makes_no_sense(cli: Call, store: Path, wanted: tuple[
 )
 def test_a_correction_has_a_name_and_a_reason(cli: Call, store: Path, missing: tuple[str, ...]) -> None:
     assert cli("records", "correct", ONE, "3", "answers.grams", "4", *missing).code == 2
+
+
+def test_who_corrects_is_of_the_roster(cli: Call, store: Path) -> None:
+    by = ("--by", "Nobody Atall", "--reason", "r")
+    result = cli("records", "correct", ONE, "3", "answers.grams", "4", *by, "--json")
+    assert (result.code, result.error["code"]) == (2, "person-unknown")
+    written = cli(
+        *("records", "correct", ONE, "3", "answers.grams", "4", "--by", CLINICIAN.lower(), "--reason", "r")
+    )
+    assert written.code == 0
+    assert cli("records", "show", ONE, "--json").json["entries"][-1]["body"]["by"] == CLINICIAN
 
 
 def test_a_store_in_use_is_waited_for_a_while(

@@ -11,8 +11,8 @@ import click
 
 from penstroke.cli.app import App, PenGroup, current, open_pen
 from penstroke.cli.commands.acknowledge import acknowledge
+from penstroke.cli.commands.correct import correct
 from penstroke.cli.commands.report import export_record, report_record
-from penstroke.cli.errors import UsageProblem
 from penstroke.cli.output import emit, say, show, table
 from penstroke.cli.store import entry_line, find_treatment, open_records, store_option, witness_file
 from penstroke.errors import RecordError
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
     from penstroke.records.store import Store
     from penstroke.records.verify import Verification
 
-NOT_BY_HAND = frozenset(
-    {
-        *("store", "correction", "report", "witnessed", "seal-broken"),
-        *("pen", "command", "held", "sample", "run-ended", "rest"),
-        *("fault", "event", "error", "refused"),
-    }
-)
-"""Kinds that no person said: what the pen measured and what the program did is not corrected."""
-
 
 @click.group("records", cls=PenGroup)
 def command() -> None:
@@ -38,6 +29,7 @@ def command() -> None:
 
 
 command.add_command(acknowledge)
+command.add_command(correct)
 command.add_command(report_record)
 command.add_command(export_record)
 
@@ -232,111 +224,6 @@ def _unwitnessed(one: Verification) -> str:
     first = one.witnessed + 1
     which = f"entry {first}" if first == one.head.number else f"entries {first} to {one.head.number}"
     return f"UNWITNESSED: {which}, written after the last witness; a cut end would not show there"
-
-
-# -- correct -----------------------------------------------------------------------------------------------
-
-
-@command.command("correct")
-@click.argument("record_id", metavar="ID")
-@click.argument("number", metavar="ENTRY", type=click.IntRange(min=1))
-@click.argument("key")
-@click.argument("value")
-@click.option("--by", required=True, metavar="NAME", help="Who corrects.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
-@store_option
-@click.pass_context
-def correct(
-    ctx: click.Context, record_id: str, number: int, key: str, value: str, by: str, reason: str
-) -> None:
-    """Correct what a person said: KEY of entry ENTRY of treatment ID is VALUE.
-
-    Appends the correction; the old value stays and is shown beside the new one. KEY is a path such as
-    `answers.product`. VALUE is text where text stood, else JSON: a number, true, null.
-    """
-    from penstroke.records.recorder import Recorder
-
-    app = current(ctx)
-    if not by.strip() or not reason.strip():
-        raise UsageProblem("a correction has a name and a reason", hint="--by NAME --reason TEXT")
-    app.flags["operator"] = by.strip()
-    with open_records(app) as store:
-        treatment = find_treatment(store, record_id)
-        entry = _to_correct(store, treatment, number)
-        old = _value_at(store, treatment, entry, key)
-        new = _as_new(value, old, key)
-        with Recorder(
-            store, treatment=treatment, operator=by.strip(), witnesses=[witness_file(app, store)]
-        ) as recorder:
-            place = recorder.write(
-                "correction", of=number, key=key, old=old, new=new, by=by.strip(), reason=reason.strip()
-            )
-            recorder.make_durable()
-            written = recorder.number(place)
-    if recorder.unwitnessed:
-        say(recorder.unwitnessed)
-    if app.json:
-        emit({"id": treatment, "entry": written, "of": number, "key": key, "old": old, "new": new})
-    else:
-        show(f"entry {written} corrects entry {number}: {key}: {_text(old)} → {_text(new)}")
-
-
-def _to_correct(store: Store, treatment: str, number: int) -> Entry:
-    entry = store.entry(number)
-    if entry is None or entry.treatment != treatment:
-        raise UsageProblem(
-            f"treatment {treatment} has no entry {number}",
-            code="record-unknown",
-            hint=f"`penstroke records show {treatment}` shows their numbers",
-        )
-    if entry.kind in NOT_BY_HAND:
-        raise UsageProblem(
-            f"entry {number} is a {entry.kind}: what the pen or the program told is not corrected",
-            hint="correct what a person said: an answer, a name, an endpoint, a follow-up",
-        )
-    return entry
-
-
-def _value_at(store: Store, treatment: str, entry: Entry, key: str) -> Any:
-    """The value in force: as it was written, or as it was last corrected."""
-    from penstroke.records.corrections import corrected
-
-    value: Any = corrected([entry, *store.entries(treatment, kinds=["correction"])])[0][entry.number]
-    for name in key.split("."):
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            raise UsageProblem(
-                f"entry {entry.number} has no {key}", hint=f"it has {', '.join(_paths(entry.body))}"
-            )
-    return value
-
-
-def _paths(value: Any, under: str = "") -> list[str]:
-    if isinstance(value, dict) and value:
-        return [path for name, one in value.items() for path in _paths(one, f"{under}{name}.")]
-    return [under.rstrip(".")]
-
-
-def _as_new(value: str, old: Any, key: str) -> Any:
-    if isinstance(old, str):
-        return value
-    try:
-        new = json.loads(value, parse_constant=_no_number)
-    except ValueError:
-        if old is None:
-            return value
-        raise UsageProblem(
-            f"{key} is {_text(old)}, so its correction is JSON, and {value!r} is none",
-            hint="a number, true, false, null, or a list",
-        ) from None
-    return new
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
 
 
 def _text(value: Any) -> str:
