@@ -245,3 +245,13 @@ def test_a_day_is_judged_where_the_patient_is() -> None:
     assert visit.now.utc.startswith("2026-11-23T23:30")
     assert visit.now.today == datetime.date(2026, 11, 24)
     assert visit.submit(Step.SCREENING, **born).state is State.DONE
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("left cheek", "cheek left"), ("right cheeck", "cheek right"), ("cheeck", "cheek"), ("left", "")],
+)
+def test_a_zone_that_is_said_the_other_way_round_is_suggested(typed: str, meant: str) -> None:
+    with pytest.raises(AnswerError) as wrong:
+        parse_answer(ZONES, typed, today=datetime.date(2026, 11, 23))
+    assert wrong.value.hint == (f"did you mean {meant}?" if meant else "`penstroke zones` lists them")

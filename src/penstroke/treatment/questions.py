@@ -267,8 +267,11 @@ def _zone(question: Question, text: str) -> str:
     name = "_".join(words)
     zone = next((one for one in question.zones if one.name == name), None)
     if zone is None:
-        near = get_close_matches(name[:40], [one.name for one in question.zones], n=1)
-        hint = f"did you mean {near[0]}?" if near else "`penstroke zones` lists them"
+        # `left cheek` is said so, and written the other way round.
+        first, rest = (words[0], words[1:]) if words and words[0] in ("left", "right") else ("", words)
+        near = get_close_matches("_".join(rest)[:40], [one.name for one in question.zones], n=1)
+        meant = f"{near[0]} {first}".strip() if near else ""
+        hint = f"did you mean {meant}?" if meant else "`penstroke zones` lists them"
         raise _invalid(question.key, f"names {text[:40]!r}, which is no zone to name here", hint)
     if side is not None:
         found = find_zone(name, side, question.zones)
