@@ -24,7 +24,14 @@ from penstroke.treatment.screening import (
     screening_questions,
     shallow,
 )
-from penstroke.treatment.screening_form import Condition, Effect, Shape, parse_form, screening_form
+from penstroke.treatment.screening_form import (
+    Condition,
+    Effect,
+    Shape,
+    anaesthetics_in,
+    parse_form,
+    screening_form,
+)
 from penstroke.treatment.table import State, Step
 
 FORM = screening_form()
@@ -154,6 +161,73 @@ def test_cold_sores() -> None:
     assert found(cold_sores=True, cold_sores_prophylaxis=True).excluded == ()
     assert found(cold_sores=True, cold_sores_prophylaxis=True).warnings
     assert found(cold_sores=True, cold_sores_prophylaxis=False).excluded == (("upper_lip", None),)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("none", ()),
+        ("penicillin, nickel, pecans, Cain's balm", ()),
+        ("Lidocaine!", ("lidocaine",)),
+        ("Lidocain und Prilokain", ("lidocaine", "prilocaine")),
+        ("xylocaine spray; lignocaine", ("lidocaine",)),
+        ("EMLA cream", ("lidocaine", "prilocaine")),
+        ("tetracaine/benzocaine", ("tetracaine", "benzocaine")),
+        ("articaine (dentist)", ("other",)),
+        ("lidocaína, articaína", ("lidocaine", "other")),
+    ],
+)
+def test_the_anaesthetics_that_a_text_names(text: str, named: tuple[str, ...]) -> None:
+    assert anaesthetics_in(text) == named
+
+
+@pytest.mark.req("S-22")
+@pytest.mark.parametrize(
+    "applying",
+    [
+        {"product": "cream", "ingredients": ["lidocaine"]},
+        {"product": "Lidocaine 4 % gel", "ingredients": ["benzocaine"], "lidocaine_pct": None},
+        {"product": "EMLA", "ingredients": ["other"], "lidocaine_pct": None},
+    ],
+)
+def test_an_anaesthetic_named_at_consent_bars_numbing_with_it(applying: dict[str, Any]) -> None:
+    visit = Visit()
+    consent = visit.submit(Step.CONSENT, allergies="latex, lidocaine")
+    assert consent.warnings == ("no numbing with lidocaine: it is named among the allergies",)
+    screening = visit.submit(Step.SCREENING)  # says that there is no allergy to an anaesthetic
+    assert screening.state is State.DONE
+    assert any("screening does not" in warning for warning in screening.warnings)
+    visit.submit(Step.PRE_USE)
+    visit.submit(Step.CLEANING)
+    if "lidocaine" not in applying["ingredients"]:
+        applying = {**applying, "concentration": "as on its label"}
+    outcome = visit.submit(Step.NUMBING, **applying)
+    assert [reason.code for reason in outcome.reasons] == ["numbing-allergy"]
+    assert "lidocaine" in outcome.reasons[0].message
+    assert visit.replayed() == visit.session
+
+
+@pytest.mark.req("S-22")
+def test_an_allergy_that_is_corrected_into_consent_is_not_forgotten() -> None:
+    visit = Visit().to(Step.NUMBING)
+    visit.tell("correction", of=2, key="answers.allergies", old="none", new="lidocaine", by=ADA, reason="x")
+    visit.crash()
+    visit.resume()
+    visit.submit(Step.CONSENT)  # a file that still says none
+    assert visit.submit(Step.NUMBING).reasons[0].code == "numbing-allergy"
+
+
+def test_numbing_outside_the_plan_is_warned_about() -> None:
+    visit = Visit().to(Step.SCREENING)
+    visit.submit(Step.SCREENING, active_acne="cheek left")
+    visit.submit(Step.PRE_USE)
+    visit.submit(Step.CLEANING)
+    outcome = visit.submit(Step.NUMBING, zones=["forehead", "cheek left", "chin"])
+    assert outcome.state is State.BEGUN
+    assert outcome.warnings == (
+        "cheek left is numbed, and nothing is needled there in this plan",
+        "chin is numbed, and nothing is needled there in this plan",
+    )
 
 
 def test_an_allergy_bars_a_numbing_product_that_holds_it() -> None:

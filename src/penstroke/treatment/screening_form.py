@@ -18,6 +18,26 @@ from penstroke.errors import LimitsError
 ANAESTHETICS = ("lidocaine", "prilocaine", "tetracaine", "benzocaine", "other")
 """What an allergy and a numbing product are named by, so that the two can be compared without doubt."""
 
+_CAINE = re.compile(r"\w{2,}[ck]a[ií]n[ea]?")
+_OTHER_NAMES = {
+    "lidocaine": ("lidoca", "lidoka", "lignoc", "xyloca", "emla"),
+    "prilocaine": ("priloca", "priloka", "emla"),
+    "tetracaine": ("tetraca", "tetraka", "amethoc"),
+    "benzocaine": ("benzoca", "benzoka"),
+}
+"""How the words begin by which an anaesthetic is known in a free text: its name elsewhere, or a brand's."""
+
+
+def anaesthetics_in(text: str) -> tuple[str, ...]:
+    """The anaesthetics, of `ANAESTHETICS`, that a free text names; a denial beside the name is not read."""
+    words = re.findall(r"\w+", text.lower())
+    named = {name for name, stems in _OTHER_NAMES.items() if any(word.startswith(stems) for word in words)}
+    known = tuple(stem for stems in _OTHER_NAMES.values() for stem in stems)
+    if any(_CAINE.fullmatch(word) and not word.startswith(known) for word in words):
+        named.add("other")
+    return tuple(name for name in ANAESTHETICS if name in named)
+
+
 NEVER, NOW, STOPPED = "never", "now", "stopped"
 """How a question for a medicine is answered."""
 

@@ -46,7 +46,7 @@ from penstroke.treatment.procedure_figures import procedure_figures
 from penstroke.treatment.questions import Kind, Question, parse_answers
 from penstroke.treatment.roster import patient_reference
 from penstroke.treatment.screening import NeedledZone, Screened, screen, shallow
-from penstroke.treatment.screening_form import screening_form
+from penstroke.treatment.screening_form import anaesthetics_in, screening_form
 from penstroke.treatment.session_values import Background, Dwell, EntryLike, Outcome, StepRecord
 from penstroke.treatment.steps.every import answered_questions, judge, questions_of
 from penstroke.treatment.steps.judgement import Judgement
@@ -71,6 +71,8 @@ class Session:
     """All screenings of this treatment together; None before the first."""
     dwell: Dwell | None = None
     dose: Dose = field(default_factory=Dose)
+    told_allergies: tuple[str, ...] = ()
+    """Anaesthetics that were named among the allergies read back at consent; none is ever taken back."""
     solution_on: bool = False
     closed: bool = False
     _last: tuple[str, float | None] = field(default=("", None), compare=False)
@@ -143,6 +145,12 @@ class Session:
             for index, zone in enumerate(self.plan.zones, start=1)
             if {(zone.zone, zone.side), (zone.zone, None)} & set(excluded)
         )
+
+    @property
+    def no_numbing_with(self) -> frozenset[str]:
+        """Anaesthetics that the patient is allergic to, by whichever answer says so."""
+        screened = () if self.screened is None else self.screened.allergies
+        return frozenset((*screened, *self.told_allergies))
 
     @property
     def needled(self) -> tuple[tuple[str, str | None], ...]:
@@ -288,12 +296,18 @@ class Session:
         if begun and state is State.BLOCKED:
             return self  # its first part stands
         session = self._with(step, StepRecord(state, body["answers"], body["local"]))
+        if step is Step.CONSENT:
+            session = session._told(body["answers"])
         if step is Step.NUMBING and state is State.BEGUN:
             dwell = Dwell(body["answers"]["dwell_min"] * 60.0, 0.0, *_since(body))
             return replace(session, dwell=dwell)
         if step is Step.MESOTHERAPY and state is State.DONE:
             return replace(session, solution_on=True)
         return session
+
+    def _told(self, answers: Mapping[str, Any]) -> Session:
+        named = anaesthetics_in(str(answers.get("allergies", "")))
+        return replace(self, told_allergies=tuple(dict.fromkeys((*self.told_allergies, *named))))
 
     def _corrected(self, number: int, written: Mapping[int, EntryLike]) -> Session:
         """A correction of a step's answers opens that step again: whoever resumes answers it anew.
@@ -311,6 +325,8 @@ class Session:
         elif step is Step.SCREENING and entry.body["answers"]:
             found = answers_as_corrected(screening_form(), body, self.background.roster.clinicians)
         session = self if self.screened is None else replace(self, screened=self.screened.corrected(found))
+        if step is Step.CONSENT and isinstance(body["answers"], Mapping):
+            session = session._told(body["answers"])
         if self.state(step) is State.BEGUN:
             return session
         return session._with(step, StepRecord(because=f"entry {number} was corrected"))
@@ -341,13 +357,19 @@ class Session:
         return datetime.datetime.fromisoformat(local) if local else None
 
     def _screen(self, answers: Mapping[str, Any], now: Moment) -> Screened:
-        return screen(
+        found = screen(
             screening_form(),
             answers,
             today=now.today,
             planned=self._planned(),
             earlier=self.background.earlier,
         )
+        unsaid = tuple(name for name in self.told_allergies if name not in found.allergies)
+        warnings = tuple(
+            f"no numbing with {name}: consent names it among the allergies, and screening does not"
+            for name in unsaid
+        )
+        return found.merged(Screened(allergies=unsaid, warnings=warnings))
 
     def _planned(self) -> tuple[NeedledZone, ...]:
         return tuple(

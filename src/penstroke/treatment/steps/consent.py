@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstroke.treatment.questions import Kind, Question
+from penstroke.treatment.screening_form import anaesthetics_in
 from penstroke.treatment.steps.judgement import Judgement, refusals
 
 if TYPE_CHECKING:
@@ -56,4 +57,8 @@ def questions(session: Session) -> tuple[Question, ...]:
 
 def judge(session: Session, answers: Mapping[str, Any]) -> Judgement:
     """Done when consent was given and all was confirmed."""
-    return Judgement(reasons=refusals(questions(session), answers))
+    named = anaesthetics_in(answers["allergies"])
+    return Judgement(
+        reasons=refusals(questions(session), answers),
+        warnings=tuple(f"no numbing with {name}: it is named among the allergies" for name in named),
+    )

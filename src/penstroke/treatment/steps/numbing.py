@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from penstroke import data
 from penstroke.safety.verdict import Reason
 from penstroke.treatment.procedure_figures import procedure_figures
-from penstroke.treatment.questions import Kind, Question
-from penstroke.treatment.screening_form import ANAESTHETICS
+from penstroke.treatment.questions import Kind, Question, zone_and_side
+from penstroke.treatment.screening_form import ANAESTHETICS, anaesthetics_in
 from penstroke.treatment.steps.judgement import Judgement, refusals
 
 if TYPE_CHECKING:
@@ -111,18 +111,25 @@ def early_questions(names: tuple[str, ...]) -> tuple[Question, ...]:
 
 def judge_applying(session: Session, answers: Mapping[str, Any]) -> Judgement:
     """Begun when the product may be used; an allergy blocks it."""
-    allergies = session.screened.allergies if session.screened is not None else ()
+    # What the label's words name is in it, whatever was chosen from the list.
+    on_label = anaesthetics_in(f"{answers['product']} {answers.get('concentration') or ''}")
     reasons = [
         Reason(
             "numbing-allergy",
             f"{answers['product']} holds {name}, and the patient is allergic to it",
             "use another product, or skip numbing",
         )
-        for name in answers["ingredients"]
-        if name in allergies
+        for name in dict.fromkeys((*answers["ingredients"], *on_label))
+        if name in session.no_numbing_with
     ]
     figures = procedure_figures()
-    warnings = []
+    left = [zone for index, zone in enumerate(session.plan.zones, start=1) if index not in session.left_out]
+    places = {(zone.zone, zone.side) for zone in left} | {(zone.zone, None) for zone in left}
+    warnings = [
+        f"{label} is numbed, and nothing is needled there in this plan"
+        for label in answers["zones"]
+        if zone_and_side(label) not in places
+    ]
     lidocaine_pct = answers.get("lidocaine_pct")
     if (
         lidocaine_pct is not None
