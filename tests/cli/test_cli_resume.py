@@ -432,3 +432,37 @@ def test_a_yes_that_was_corrected_in_is_not_forgotten(
         assert "needling" not in {body["step"] for body in clinic.bodies("step")}
         assert on(pens) == []
     clinic.make_sure_it_is_whole()
+
+
+@pytest.mark.req("S-22")
+@pytest.mark.parametrize("acne", [["forehead"], ["forehead", "cheek left"]])
+def test_zones_that_are_excluded_while_needling_are_passed_over_and_the_visit_is_ended(
+    treat: Call, plan_file: PlanFile, clinic: Clinic, pens: list[Any], acne: list[str]
+) -> None:
+    """What was needled gets its aftercare, whatever is found afterwards."""
+    plan, zones = plan_file(CHEEK, FOREHEAD), {"forehead": {"answer": "quit"}}
+    assert treat(plan, answers=clinic.answers(needling={"zones": zones})).code == 130
+    number = next(one.number for one in clinic.entries("step") if one.body["step"] == "screening")
+    key, treatment = "answers.active_acne", clinic.treatments()[0]
+    with open_store(clinic.store) as store, Recorder(store, treatment=treatment, operator=CLINICIAN) as one:
+        one.write("correction", of=number, key=key, old=[], new=acne, by=CLINICIAN, reason="seen now")
+    result = treat(plan, "--resume")
+    assert (result.code, result.err[-300:]) == (0, result.err[-300:])
+    said = [(body["zone"], body["answer"], body.get("reason")) for body in clinic.bodies("zone")]
+    assert said == [("cheek", "start", None), ("forehead", "quit", None), ("forehead", "skip", "screening")]
+    assert on(pens) == []
+    assert [body["step"] for body in clinic.bodies("step")][-2:] == ["aftercare", "follow-up"]
+
+
+@pytest.mark.req("S-01")
+def test_a_run_in_a_treatment_does_not_reach_a_zone_that_screening_excluded(
+    treat: Call, on_pen: Call, plan_file: PlanFile, clinic: Clinic, pens: list[Any]
+) -> None:
+    zones = {"forehead": {"answer": "quit"}}
+    answers = clinic.answers(screening={"herpes": ["cheek left"]}, needling={"zones": zones})
+    assert treat(plan_file(CHEEK, FOREHEAD), answers=answers).code == 130
+    where = ("--treatment", clinic.treatments()[0], "--store", clinic.store, "--roster", ROSTER)
+    wish = ("--zone", "cheek", "--side", "left", "--depth", "0.5", "--rate", "110", "--for", "1")
+    result = on_pen("run", *wish, *where, "--operator", OPERATOR, "--json")
+    assert (result.code, result.error["code"]) == (3, "zone-excluded")
+    assert on(pens) == []

@@ -13,7 +13,10 @@ The rules in words; `docs/procedure.md` shows them, and a test holds the two tog
    on before it is settled. Nothing earlier than mesotherapy is redone once a solution is on the skin.
 6. Needles move only while every step before needling is done or skipped, in a zone that a person started
    since the program began, and never once a solution is on the skin.
-7. What screening found stays: screening again can add to it, and takes nothing back.
+7. What screening found stays: screening again can add to it, and takes nothing back. A correction of its
+   answers counts as if it had been answered, and opens screening again; only a signature lifts what waits
+   for one. A zone that screening excluded is passed over, and the rest of the plan goes on; a plan of which
+   nothing is left, or one above a lowered ceiling, is refused, and a new visit begins with an adapted plan.
 8. When a treatment is closed, nothing but follow-up is added.
 """
 
