@@ -341,3 +341,90 @@ def test_a_bench_run_has_a_report() -> None:
     page = page_of(summary_of(chain.entries))
     assert "Microneedling bench run" in page
     assert "gauge" in page
+
+
+# -- incidents, and times ------------------------------------------------------------------------------------
+
+SIGHT = "Faults, overrides and incidents"
+
+
+def test_bleeding_warnings_and_a_lost_program_stand_in_plain_sight_in_the_order_of_time() -> None:
+    chain = Chain(simulated=False, operator="A")
+    chain.add("opened", patient="P", plan={"zones": [{"zone": "cheek", "side": "left"}]})
+    chain.step("numbing", after_s=1, state="skipped", reason="not wanted", by="Dr. B")
+    chain.step("cleaning", after_s=1, warnings=["more than 4 % lidocaine"])
+    chain.add("zone", index=1, zone="cheek", side="left", answer="start")
+    chain.add("endpoint", zone="cheek", side="left", endpoint="continuous-bleeding", **{"pass": 2})
+    chain.add("endpoint", zone="cheek", side="left", endpoint="erythema", **{"pass": 3})
+    chain.add("command", command="run", zone="cheek", side="left", number=1, depth_mm=0.5, rate_hz=110.0)
+    chain.add("resumed", after_s=60, at_step="needling")
+    told = section(report_of(summary_of(chain.entries)), SIGHT)
+    places = [
+        told.index(text)
+        for text in (
+            "STEP SKIPPED numbing, by Dr. B: not wanted",
+            "WARNING cleaning: more than 4 % lidocaine",
+            "BLEEDING continuous-bleeding (cheek, left, pass 2)",
+            "PROGRAM LOST cheek, left: the program died while needles moved",
+            "RESUMED at needling",
+        )
+    ]
+    assert places == sorted(places)
+    assert "erythema" not in told
+    german = section(report_of(summary_of(chain.entries), lang="de"), GERMAN[SIGHT])
+    assert "BLUTUNG anhaltende Blutung (Wange, links, Gang 2)" in german
+
+
+def test_events_are_told_in_words() -> None:
+    chain = Chain(simulated=False, operator="A")
+    chain.add("event", event="fault", arg=32, at_device_ms=77, missed=0)
+    chain.add("event", event="stop-key", arg=0, at_device_ms=78, missed=2)
+    chain.add("event", event="shallower", zone="chin", side=None, depth_mm=0.5, **{"pass": 1})
+    chain.add("error", code="stopped", message="a stop was asked for")
+    chain.add("error", code="link-lost", message="the pen is gone")
+    told = section(report_of(summary_of(chain.entries)), SIGHT)
+    for text in (
+        "EVENT fault (cartridge-off)",
+        "EVENT stop-key (2 events lost before it)",
+        "EVENT shallower (chin, pass 1, depth mm 0.5)",
+        "INTERRUPTED a stop was asked for",
+        "ERROR the pen is gone",
+    ):
+        assert text in told
+    assert "EREIGNIS Störung (Nadelmodul ab)" in section(
+        report_of(summary_of(chain.entries), lang="de"), GERMAN[SIGHT]
+    )
+
+
+def at_clinic(*offsets: str) -> TreatmentSummary:
+    chain = Chain(simulated=False, operator="A")
+    chain.add("opened", patient="P", plan={})
+    for offset in offsets:
+        chain.step("cleaning", after_s=60, local=f"2026-11-23T15:04:05.123{offset}", started_utc=chain.utc)
+    return summary_of(chain.entries)
+
+
+def test_times_are_those_of_the_clinic_and_the_foot_says_so() -> None:
+    report = report_of(at_clinic("+01:00"))
+    assert "2026-11-23 15:03" in section(report, "Treatment")
+    assert "15:04" in section(report, "Steps")
+    assert "all times are the clinic's: UTC+01:00" in report.foot[1]
+    assert "all times are UTC" in report_of(at_clinic()).foot[1]
+    assert "2026-11-23 14:03" in section(report_of(at_clinic()), "Treatment")
+
+
+def test_a_clock_that_was_set_on_the_way_is_told_with_each_time() -> None:
+    report = report_of(at_clinic("-03:30", "+00:00"))
+    told = section(report, "Steps")
+    assert "10:34 -03:30" in told
+    assert "14:05 +00:00" in told
+    assert "with their distance from UTC" in report.foot[1]
+
+
+def test_who_corrects_or_follows_up_did_not_treat() -> None:
+    chain = Chain(simulated=False, operator="A. Berg")
+    chain.add("opened", patient="P", plan={})
+    chain._operator = "C. Lind"
+    chain.add("follow-up", effect="redness", grade="mild", onset="2026-11-24", by="C. Lind")
+    chain.add("correction", of=1, key="patient", old="P", new="Q", by="C. Lind", reason="a slip")
+    assert summary_of(chain.entries).operators == ["A. Berg"]

@@ -7,6 +7,7 @@ tell is None or empty; an unfinished treatment has a summary too.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,13 +48,31 @@ class _Place:
     run: Run | None = None
 
 
+_NOT_OF_THE_VISIT = frozenset({"correction", "follow-up", "report", "witnessed"})
+"""Written about a visit, often long after it."""
+
+
+def _offset_min(local: object) -> int | None:
+    """Minutes ahead of UTC of a time that tells its distance."""
+    try:
+        offset = datetime.datetime.fromisoformat(str(local)).utcoffset()
+    except ValueError:
+        return None
+    return None if offset is None else round(offset.total_seconds() / 60)
+
+
 def _common(summary: TreatmentSummary, entry: Entry) -> None:
     if not summary.entries:
         summary.first, summary.begun_utc = entry.number, entry.utc
     summary.entries += 1
     summary.last, summary.head = entry.number, entry.digest
-    if entry.operator and entry.operator not in summary.operators:
+    # Who corrects, or takes down a side effect, did not treat.
+    visit = entry.kind not in _NOT_OF_THE_VISIT
+    if visit and entry.operator and entry.operator not in summary.operators:
         summary.operators.append(entry.operator)
+    offset_min = _offset_min(entry.body.get("local"))
+    if offset_min is not None and (not summary.offsets or summary.offsets[-1][1] != offset_min):
+        summary.offsets.append((entry.utc, offset_min))
     if entry.simulated is not None:
         if summary.simulated is not None and entry.simulated != summary.simulated:
             summary.partly_simulated = True
@@ -83,6 +102,7 @@ def _take(summary: TreatmentSummary, place: _Place, entry: Entry, body: dict[str
         case "zone-done":
             _zone_done(summary, entry, body)
         case "endpoint":
+            summary.endpoints.append(told)
             if zone := _zone_now(summary, place, body):
                 zone.endpoints.append(body)
                 zone.endpoint = text(body.get("endpoint")) or zone.endpoint

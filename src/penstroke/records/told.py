@@ -188,6 +188,9 @@ class TreatmentSummary:
     follow_ups: list[Told] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
     reports: list[Told] = field(default_factory=list)
+    endpoints: list[Told] = field(default_factory=list)
+    offsets: list[tuple[str, int]] = field(default_factory=list)
+    """From which UTC label on the clinic's clock was how many minutes ahead of UTC."""
     finished: bool | None = None
     """Every zone was treated or skipped; None while the needling has no summary."""
 

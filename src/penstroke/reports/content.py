@@ -1,7 +1,8 @@
 """What a report says, section by section. Every printer prints the same.
 
-Nothing here knows HTML or Typst; no printer knows a treatment. Times are those of the record's labels, in
-UTC. A value that was corrected carries its old value with it, wherever it is shown.
+Nothing here knows HTML or Typst; no printer knows a treatment. Times are the record's labels on the clinic's
+own clock, where the record tells its distance from UTC. A value that was corrected carries its old value with
+it, wherever it is shown.
 """
 
 from __future__ import annotations
@@ -12,16 +13,24 @@ from typing import Any
 from penstroke.data import zone_table
 from penstroke.records.corrections import Correction
 from penstroke.records.plain import count, mapping, number, sequence
-from penstroke.records.told import Step, Told, TreatmentSummary, ZoneSummary
+from penstroke.records.told import Step, TreatmentSummary, ZoneSummary
 from penstroke.reports.drawing import ZoneMark, map_words, zone_map
 from penstroke.reports.faces import PICTURES, picture
+from penstroke.reports.incidents import incidents
 from penstroke.reports.parts import NONE, Block, Cell, Facts, Figure, Listing, Notice, Report, Section, Table
-from penstroke.reports.plain import clock, key_words, minutes, plain, span, strength, time_of, zone_and_side
+from penstroke.reports.plain import (
+    clock,
+    key_words,
+    minutes,
+    plain,
+    span,
+    strength,
+    time_of,
+    utc_distance,
+    zone_and_side,
+)
 from penstroke.reports.plot import depth_rate_plot, plot_words
 from penstroke.reports.words import Words, words, zone_words
-
-EVERYDAY_EVENTS = frozenset({"run-started", "run-ended", "retracted", "disarmed"})
-"""What a pen tells of every run: on record, and no news in a report."""
 
 
 def report_of(
@@ -82,7 +91,7 @@ class _Teller:
             foot=(
                 f"{say('Chain head')} {head[0]}:{head[1]}",
                 f"{say('Made from entries')} {s.first}–{s.last} ({s.entries}) {say('of the record')} · "
-                f"penstroke {s.penstroke or NONE} · {say('all times are UTC')}",
+                f"penstroke {s.penstroke or NONE} · {self._zone()}",
                 say("Densities are estimates: strokes in the air count too. Depth is needle protrusion."),
                 *((say("This translation is to be reviewed."),) if self.lang != "en" else ()),
             ),
@@ -107,10 +116,10 @@ class _Teller:
         fitted = "; ".join(self._cartridge(body) for body in known)
         rows: list[tuple[str, Cell]] = [
             (say("Patient"), self._told_in("opened", "patient", s.patient)),
-            (say("Begun"), Cell(time_of(s.begun_utc))),
+            (say("Begun"), Cell(self._time(s.begun_utc))),
             (
                 say("Ended"),
-                Cell(f"{time_of(s.ended_utc)} ({self._outcome()})" if s.ended else say("not closed")),
+                Cell(f"{self._time(s.ended_utc)} ({self._outcome()})" if s.ended else say("not closed")),
             ),
             (say("Operator"), Cell(", ".join(s.operators) or NONE)),
             (say("Plan"), Cell(self._plain(s.plan.get("title")))),
@@ -141,63 +150,12 @@ class _Teller:
     def _plain_sight(self) -> tuple[Block, ...]:
         """Faults, overrides, refusals, interruptions: all that was not as planned, in its order."""
         s, say = self.summary, self.say
-        told = [
-            *s.faults,
-            *s.overrides,
-            *s.refusals,
-            *(one for one in s.cartridges if one.body.get("change")),
-        ]
-        told += [
-            one
-            for one in s.events
-            if one.kind in ("interrupted", "resumed")
-            or (one.kind == "event" and one.body.get("event") not in EVERYDAY_EVENTS)
-        ]
-        lines = [f"{time_of(one.utc)}  {self._sight(one)}" for one in sorted(told, key=lambda one: one.entry)]
-        lines += [
-            f"{time_of(step.utc)}  {self._step_sight(step)}"
-            for step in s.steps
-            if step.state in ("skipped", "blocked")
-        ]
+        lines = incidents(s, say, self._time, self._cartridge)
         if s.ended is None and s.zones and not s.bench:
             lines.append(say("The record of this treatment was not closed."))
         if not lines:
             return (Listing((Cell(say("No faults, no overrides, no refusals.")),)),)
         return (Notice(tuple(lines)),)
-
-    def _sight(self, one: Told) -> str:
-        say, body = self.say, one.body
-        by = f"{say('by')} {self._plain(body.get('by'))}: {self._plain(body.get('reason'))}"
-        where = zone_words(str(body["zone"]), body.get("side"), say) if body.get("zone") else ""
-        match one.kind:
-            case "override":
-                product = body.get("product")
-                what = ", ".join(part for part in (say(str(body.get("what"))), where, product) if part)
-                return f"{say('OVERRIDE')} {what}, {by}"
-            case "fault":
-                return f"{say('FAULT')} {', '.join(say(str(name)) for name in body.get('faults') or [])}"
-            case "error":
-                return f"{say('ERROR')} {self._plain(body.get('message'))}"
-            case "refused":
-                return f"{say('REFUSED')} {self._plain(body.get('message'))}"
-            case "cartridge":
-                return (
-                    f"{say('CARTRIDGE CHANGED')} {self._cartridge(body)}: {self._plain(body.get('reason'))}"
-                )
-            case "interrupted":
-                return f"{say('INTERRUPTED')} {self._plain(body.get('why'))}"
-            case "resumed":
-                return f"{say('RESUMED')} {say('at')} {say(str(body.get('at_step')))}"
-        facts = ", ".join(
-            f"{self._key(key)} {self._plain(value)}" for key, value in body.items() if key != "event"
-        )
-        return f"{say('EVENT')} {self._plain(body.get('event'))}" + (f" ({facts})" if facts else "")
-
-    def _step_sight(self, step: Step) -> str:
-        say = self.say
-        told = f"{say('STEP SKIPPED') if step.state == 'skipped' else say('STEP BLOCKED')} {say(step.step)}"
-        by = f", {say('by')} {step.by}" if step.by else ""
-        return told + by + (f": {step.reason}" if step.reason else "")
 
     def _map(self) -> tuple[Block, ...]:
         s, say = self.summary, self.say
@@ -309,8 +267,8 @@ class _Teller:
             (
                 Cell(say(step.step)),
                 Cell(say(step.state)),
-                Cell(clock(step.started_utc) if step.started_utc else NONE),
-                Cell(clock(step.utc)),
+                Cell(self._clock(step.started_utc) if step.started_utc else NONE),
+                Cell(self._clock(step.utc)),
                 self._answers(step),
             )
             for step in self.summary.steps
@@ -356,13 +314,13 @@ class _Teller:
         removed = s.step("numbing")
         if numbing.get("product") and applied is not None and removed is not None:
             entry = applied.entry
-            off = clock(removed.utc) if removed is not applied and removed.state == "done" else NONE
+            off = self._clock(removed.utc) if removed is not applied and removed.state == "done" else NONE
             rows = [
                 (say("Numbing"), self._answer(entry, "product", numbing)),
                 (say("Strength"), Cell(strength(numbing) or NONE)),
                 (say("Amount"), self._answer(entry, "grams", numbing, " g")),
                 (say("Area"), self._answer(entry, "area_cm2", numbing, " cm²")),
-                (say("On, off"), Cell(f"{clock(applied.started_utc or applied.utc)}, {off}")),
+                (say("On, off"), Cell(f"{self._clock(applied.started_utc or applied.utc)}, {off}")),
             ]
             blocks.append(Facts(tuple(rows)))
         step = s.step("mesotherapy")
@@ -436,7 +394,7 @@ class _Teller:
         say = self.say
         rows = tuple(
             (
-                Cell(time_of(one.utc)),
+                Cell(self._time(one.utc)),
                 Cell(f"{say(self._kind_of(one))} ({say('entry')} {one.of})"),
                 Cell(self._key(one.key.removeprefix("answers."))),
                 Cell(self._plain(one.old)),
@@ -493,6 +451,34 @@ class _Teller:
 
     def _by(self, one: Correction) -> str:
         return f"{self.say('corrected by')} {one.by}: {one.reason}"
+
+    def _time(self, utc: str | None) -> str:
+        """A label on the clinic's clock: where that was set otherwise on the way, with its distance."""
+        if utc is None:
+            return NONE
+        return time_of(utc, self._offset(utc)) + self._distance(utc)
+
+    def _clock(self, utc: str) -> str:
+        return clock(utc, self._offset(utc)) + self._distance(utc)
+
+    def _offset(self, utc: str) -> int:
+        """Minutes that the clinic's clock was ahead of UTC then: as it was last told, or told first."""
+        offsets = self.summary.offsets
+        before = [minutes for since, minutes in offsets if since <= utc]
+        return before[-1] if before else offsets[0][1] if offsets else 0
+
+    def _distance(self, utc: str) -> str:
+        several = len({minutes for _, minutes in self.summary.offsets}) > 1
+        return f" {utc_distance(self._offset(utc))}" if several else ""
+
+    def _zone(self) -> str:
+        """Which clock the times are of."""
+        found = {minutes for _, minutes in self.summary.offsets}
+        if len(found) > 1:
+            return self.say("all times are the clinic's, with their distance from UTC")
+        if found:
+            return self.say("all times are the clinic's") + f": UTC{utc_distance(found.pop())}"
+        return self.say("all times are UTC")
 
     def _key(self, key: str) -> str:
         return key_words(key, self.say)

@@ -68,6 +68,10 @@ _FACTS = {
     "of the record": "der Aufzeichnung",
     "This translation is to be reviewed.": "Diese Übersetzung ist noch zu prüfen.",
     "all times are UTC": "alle Zeiten in UTC",
+    "all times are the clinic's": "alle Zeiten sind die der Praxis",
+    "all times are the clinic's, with their distance from UTC": (
+        "alle Zeiten sind die der Praxis, mit ihrem Abstand zu UTC"
+    ),
     "Densities are estimates: strokes in the air count too. Depth is needle protrusion.": (
         "Dichten sind Schätzungen: Hübe in der Luft zählen mit. Tiefe ist der Nadelüberstand."
     ),
@@ -82,6 +86,31 @@ _SIGHT = {
     "INTERRUPTED": "UNTERBROCHEN",
     "RESUMED": "FORTGESETZT",
     "EVENT": "EREIGNIS",
+    "WARNING": "WARNUNG",
+    "BLEEDING": "BLUTUNG",
+    "PROGRAM LOST": "PROGRAMM VERLOREN",
+    "the program died while needles moved; the pen stopped itself at the end of its lease": (
+        "das Programm endete, während sich Nadeln bewegten; das Gerät hielt am Ende der Frist selbst an"
+    ),
+    "events lost before it": "Ereignisse davor verloren",
+    "pass": "Gang",
+    "fault": "Störung",
+    "faults-cleared": "Störungen gelöscht",
+    "stop-key": "Stopptaste",
+    "shallower": "flacher",
+    "deeper": "tiefer",
+    "bleeding": "blutet",
+    "end-zone": "Zone beendet",
+    "lease": "Frist abgelaufen",
+    "stall": "Motor blockiert",
+    "over-current": "Überstrom",
+    "over-temperature": "Übertemperatur",
+    "cartridge-off": "Nadelmodul ab",
+    "sensor": "Sensor",
+    "battery": "Batterie",
+    "retraction": "Rückzug",
+    "self-test": "Selbsttest",
+    "internal": "interner Fehler",
     "STEP SKIPPED": "SCHRITT AUSGELASSEN",
     "STEP BLOCKED": "SCHRITT BLOCKIERT",
     "The record of this treatment was not closed.": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from html import escape
 
@@ -34,14 +35,27 @@ def key_words(key: str, say: Words) -> str:
     return " · ".join(say(part.replace("_", " ")) for part in key.split("."))
 
 
-def time_of(utc: str | None) -> str:
-    """`2026-11-23 14:03` from a label of the record."""
-    return f"{utc[:10]} {utc[11:16]}" if utc and len(utc) >= 16 else utc or NONE
+def time_of(utc: str, offset_min: int = 0) -> str:
+    """`2026-11-23 14:03` from a label of the record, on a clock so many minutes ahead of UTC."""
+    return _on_clock(utc, offset_min)[:16].replace("T", " ")
 
 
-def clock(utc: str) -> str:
-    """`14:03` from a label of the record."""
-    return utc[11:16] if len(utc) >= 16 else utc
+def clock(utc: str, offset_min: int = 0) -> str:
+    """`14:03` from a label of the record, on a clock so many minutes ahead of UTC."""
+    local = _on_clock(utc, offset_min)
+    return local[11:16] if len(local) >= 16 else local
+
+
+def utc_distance(offset_min: int) -> str:
+    """`+01:00`."""
+    return f"{'-' if offset_min < 0 else '+'}{abs(offset_min) // 60:02d}:{abs(offset_min) % 60:02d}"
+
+
+def _on_clock(utc: str, offset_min: int) -> str:
+    try:
+        return (datetime.datetime.fromisoformat(utc) + datetime.timedelta(minutes=offset_min)).isoformat()
+    except (ValueError, OverflowError):
+        return utc  # no label; it is shown as it stands
 
 
 def minutes(seconds: float) -> str:
