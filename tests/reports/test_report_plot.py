@@ -102,6 +102,16 @@ def test_the_plot_is_told_in_words(summary: TreatmentSummary) -> None:
     assert "cheek, left: deepest measured 0.82 mm, limit 1.12 mm" in told
 
 
+def test_a_short_run_in_the_air_before_a_long_pass_keeps_its_name() -> None:
+    tried = run(3)
+    tried.number = tried.index = None
+    svg = plot([tried, run(600)])
+    (name,) = [text for text in svg.iter(f"{SVG}text") if text.text == "in the air"]
+    (zone,) = [text for text in svg.iter(f"{SVG}text") if text.text == "chin"]
+    assert float(name.get("x", "")) < 60
+    assert float(name.get("y", "")) < float(zone.get("y", ""))
+
+
 def test_a_run_in_the_air_is_called_so() -> None:
     tried = run(8)
     tried.number = None

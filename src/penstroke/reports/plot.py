@@ -158,6 +158,7 @@ def _frame(spans: Sequence[Span], x: Scale, say: Words) -> list[str]:
             zones.append((run, begin, end))
     tops = (_TOP, _TOP + _PANEL_H + _GAP)
     parts = []
+    above = 0.0  # where the last name of the upper row ends
     for place, (run, begin, end) in enumerate(zones):
         fill = "#f0f0f0" if place % 2 == 0 else "#ffffff"
         parts += [
@@ -168,11 +169,16 @@ def _frame(spans: Sequence[Span], x: Scale, say: Words) -> list[str]:
         name = _where(run, say)
         room = x(end) - x(begin)
         text = name if len(name) * 5.8 < room else str(run.index or "")
-        if len(text) * 5.8 < room:
+        if text and len(text) * 5.8 < room:
             parts.append(
                 f'<text x="{(x(begin) + x(end)) / 2:.1f}" y="{_TOP - 6:g}" text-anchor="middle" '
                 f'font-weight="bold">{markup(text)}</text>'
             )
+        elif run.number is None and x(begin) >= above:
+            # What was tried in the air is short, and without its name its depth would read as the zone's.
+            above = x(begin) + (len(name) + 2) * 5.8
+            parts.append(_stroke(f"M{x(begin):.1f},{_TOP - 24:g} V{_TOP:g}", "#000000", 0.6))
+            parts.append(f'<text x="{x(begin) + 3:.1f}" y="{_TOP - 20:g}">{markup(name)}</text>')
     for _, begin, end in spans:
         if x(end) - x(begin) < _NARROW:
             continue
