@@ -89,6 +89,9 @@ def test_an_effect_that_has_gone_is_added_once_more(cli: Call, store: Path) -> N
         assert cli("followup", "add", "2026", *REDNESS, "--by", "Ben Example", *more).code == 0
     first, second = cli("followup", "list", "--json").json["follow_ups"]
     assert (first["resolved"], second["resolved"], second["note"]) == (None, "2026-11-22", "gone")
+    assert (first["superseded_by"], second["superseded_by"]) == (second["entry"], None)
+    (_, row) = cli("followup", "list").out.splitlines()
+    assert "2026-11-22" in row
 
 
 def test_a_correction_shows_in_the_list(cli: Call, store: Path) -> None:

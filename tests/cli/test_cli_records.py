@@ -93,12 +93,31 @@ def test_the_list(cli: Call, store: Path) -> None:
         "simulated": True,
         "device_serial": "PS1-0042",
         "ended": "finished",
+        "code": None,
     }
     assert (second["id"], second["ended"], second["bench"]) == (TWO, "open", "a new cartridge lot")
     shown = cli("records", "list").out
     assert "1/2" in shown
     assert "simulated" in shown
     assert "bench: a new cartridge lot" in shown
+
+
+@pytest.mark.parametrize(
+    ("ended", "code", "shown"),
+    [
+        ("error", "screening-blocks", "refused: screening-blocks"),
+        ("error", "link-lost", "error: link-lost"),
+        ("quit", None, "quit"),
+    ],
+)
+def test_the_list_tells_with_what_it_ended(
+    cli: Call, store: Path, ended: str, code: str | None, shown: str
+) -> None:
+    with open_store(store) as opened, Recorder(opened, treatment=TWO) as recorder:
+        recorder.write("closed", ended=ended, code=code)
+    assert cli("records", "list").out.splitlines()[-1].endswith(f"0/2    {shown}")
+    row = cli("records", "list", "--json").json["records"][1]
+    assert (row["ended"], row["code"]) == (ended, code)
 
 
 def test_the_store_is_named_by_flag_environment_or_file(

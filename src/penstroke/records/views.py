@@ -8,9 +8,13 @@ from typing import Any, Final
 
 from penstroke.records.corrections import corrected
 from penstroke.records.entry import Entry
+from penstroke.records.plain import text
 
 LISTED: Final = ("opened", "summary", "resumed", "closed", "correction")
 """The kinds of entries that a list is made from: a few of the thousands that a treatment has."""
+
+DO_NOT_TREAT: Final = frozenset({"screening-blocks", "sign-off-missing"})
+"""Codes of a treatment that screening ended: it went as it should, and is no error."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,15 @@ class TreatmentRow:
     device_serial: str | None = None
     ended: str = "open"
     """`finished`, `quit`, `interrupted`, `error`; `open` while under way, or since its program was killed."""
+    code: str | None = None
+    """Of what it ended with, where that was an error or a refusal."""
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, and with what: `finished`, `error: link-lost`, `refused: screening-blocks`."""
+        if self.code is None:
+            return self.ended
+        return f"{'refused' if self.code in DO_NOT_TREAT else self.ended}: {self.code}"
 
 
 def listing(entries: Iterable[Entry], zones_done: Iterable[Entry] = ()) -> list[TreatmentRow]:
@@ -55,9 +68,9 @@ def listing(entries: Iterable[Entry], zones_done: Iterable[Entry] = ()) -> list[
             row.simulated = bool(row.simulated) or entry.simulated
             row.device_serial = entry.device_serial
         if entry.kind == "resumed":
-            row.ended = "open"
+            row.ended, row.code = "open", None
         elif entry.kind == "closed":
-            row.ended = str(body.get("ended"))
+            row.ended, row.code = str(body.get("ended")), text(body.get("code"))
         elif entry.kind == "summary" and isinstance(body.get("zones"), list):
             done.setdefault(treatment, set()).update(_done(body["zones"]))
     for entry in zones_done:

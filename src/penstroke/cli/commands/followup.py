@@ -103,7 +103,10 @@ def _treated(store: Store, treatment: str) -> datetime.date:
 @store_option
 @click.pass_context
 def list_effects(ctx: click.Context, record_id: str | None) -> None:
-    """List the side effects on record, of all treatments or of treatment ID, as corrected."""
+    """List the side effects on record, of all treatments or of treatment ID, as corrected.
+
+    An effect that was added once more since it went is one row, as it was told last; --json has them all.
+    """
     app = current(ctx)
     with open_records(app, readonly=True) as store:
         treatment = None if record_id is None else find_treatment(store, record_id)
@@ -114,7 +117,11 @@ def list_effects(ctx: click.Context, record_id: str | None) -> None:
         say("no side effects on record" + (f" for {treatment}" if treatment else ""))
     else:
         keys = ("id", "patient", "effect", "grade", "onset", "resolved", "action", "by")
-        cells = [[str(row[key]) if row[key] is not None else "-" for key in keys] for row in rows]
+        cells = [
+            [str(row[key]) if row[key] is not None else "-" for key in keys]
+            for row in rows
+            if row["superseded_by"] is None
+        ]
         show(table(keys, cells))
 
 
@@ -124,13 +131,17 @@ def _effects(store: Store, treatment: str | None) -> list[dict[str, Any]]:
     entries = list(store.entries(treatment, kinds=["opened", "follow-up", "correction"]))
     bodies, _ = corrected(entries)
     patients = {one.treatment: bodies[one.number].get("patient") for one in entries if one.kind == "opened"}
+    found = [one for one in entries if one.kind == "follow-up"]
+    # Told again is the same effect of the same treatment since the same day: the last word on it counts.
+    same = {one.number: (one.treatment, *map(bodies[one.number].get, ("effect", "onset"))) for one in found}
+    last = {key: number for number, key in same.items()}
     return [
         {
             "id": one.treatment,
             "patient": patients.get(one.treatment),
             "entry": one.number,
             **bodies[one.number],
+            "superseded_by": None if last[same[one.number]] == one.number else last[same[one.number]],
         }
-        for one in entries
-        if one.kind == "follow-up"
+        for one in found
     ]

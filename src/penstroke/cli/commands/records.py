@@ -63,7 +63,7 @@ def list_records(ctx: click.Context) -> None:
                 f"bench: {row.bench}" if row.bench else row.plan or "-",
                 {True: "simulated", False: "real", None: "-"}[row.simulated],
                 f"{row.zones_done}/{row.zones}",
-                row.ended,
+                row.outcome,
             )
             for row in rows
         ]
