@@ -61,7 +61,7 @@ class Treatments(RuleBasedStateMachine):
         else:
             assert self.visit.session.state(step) in LEADS_TO[before.state(step), act]
             return
-        assert code in {"step-out-of-order", "screening-blocks", "zone-excluded"}
+        assert code in {"step-out-of-order", "screening-blocks", "sign-off-missing", "zone-excluded"}
         assert self.visit.session is before
 
     @rule(step=STEP, found=st.sampled_from(FOUND), early=st.booleans())
@@ -157,6 +157,33 @@ class Treatments(RuleBasedStateMachine):
         self.started = None
         assert self.visit.session.states == live.states
         assert self.visit.session.dwell_left_s(self.visit.now) >= left_s - gap_s - 0.01
+
+    @precondition(lambda self: not self.visit.session.closed)
+    @rule(
+        change=st.sampled_from(
+            [
+                ("active_acne", ["forehead"]),
+                ("sun_plans", True),
+                ("keloid_history", True),
+                ("sun_plans", False),
+            ]
+        )
+    )
+    def correct_screening(self, change: tuple[str, Any]) -> None:
+        """Answers to screening are corrected in the record, and the program goes on with it."""
+        numbers = [
+            entry.number
+            for entry in self.visit.entries
+            if entry.kind == "step" and entry.body["step"] == "screening" and entry.body["answers"]
+        ]
+        if not numbers:
+            return
+        key = f"answers.{change[0]}"
+        self.visit.tell("correction", of=numbers[-1], key=key, old=None, new=change[1], by=ADA, reason="x")
+        self.visit.crash()
+        self.visit.resume()
+        self.started = None
+        assert self.visit.session.state(Step.SCREENING) is State.OPEN
 
     @invariant()
     def the_record_leads_to_the_session(self) -> None:
