@@ -244,7 +244,7 @@ class Session:
         return self._outcome(None, [("resumed", body)], (), (), now)
 
     def may_answer_zone(self) -> None:
-        """Raises `Refused` (`step-out-of-order`, `screening-blocks`, `sign-off-missing`) where none may begin."""
+        """Raises `Refused` (`step-out-of-order`, `screening-blocks`, `sign-off-missing`) if none may."""
         if self.screened is not None and self.screened.limits.blocked_by:
             raise Refused.of(Refusal(_screening_judgement(self.screened).reasons))
         self._must(Step.NEEDLING, Act.NEEDLE)
