@@ -14,11 +14,10 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from clitools import CHEEK, Server
+from clitools import CHEEK, OPERATOR, PATIENT, ROSTER, Server
 
 from penstroke import Pen, connect, load_plan
 from penstroke.errors import DeviceFault, PenError, Stopped
@@ -31,8 +30,10 @@ from penstroke.treatment.air_run import air_run
 from penstroke.treatment.dose import Dose, dose_after
 from penstroke.treatment.ledger import RecordLedger
 from penstroke.treatment.needling import Answer, PassBegins, Reading, Resting, Wish, ZoneAhead
+from penstroke.treatment.roster import load_roster
 from penstroke.treatment.run import Needling
 from penstroke.treatment.session import Session
+from penstroke.treatment.session_values import Background
 from penstroke.treatment.steps.needling import Endpoint
 
 RUN = ("run", "--zone", "cheek", "--side", "left", "--depth", "0.9", "--rate", "110", "--for", "60")
@@ -253,7 +254,10 @@ def test_a_stop_that_comes_with_the_press_wins(
 def test_a_run_in_the_air_that_was_stopped_is_none(
     pen: Pen, pen_sim: Any, plan_file: Callable[..., Path], account: Account
 ) -> None:
-    session = cast(Session, SimpleNamespace(plan=load_plan(plan_file(CHEEK))))
+    background = Background(load_roster(ROSTER))
+    session = Session.begin(
+        load_plan(plan_file(CHEEK)), patient=PATIENT, operator=OPERATOR, background=background
+    )
     with closing(air_run(pen, session, account)) as readings, pytest.raises(Stopped):
         for sample in readings:
             if sample.elapsed_s > 1:
