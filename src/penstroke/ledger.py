@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from penstroke.status import SIDE_NAMES, as_hz, as_mm
+from penstroke.status import SIDE_NAMES, as_hz, as_mm, fault_list
 from penstroke_protocol.explain import kebab
 from penstroke_protocol.host_link import DeviceEvent
 from penstroke_protocol.messages import (
@@ -86,5 +86,7 @@ def event_facts(event: DeviceEvent) -> dict[str, object]:
     """An event of the pen in words: which, its argument, and how many were lost before it."""
     name = kebab(EventCode(event.code).name) if event.code in list(EventCode) else f"unknown-{event.code}"
     ended = event.code in (EventCode.RUN_ENDED, EventCode.DISARMED) and event.arg in list(End)
-    why = {"why": kebab(End(event.arg).name)} if ended else {}
+    why: dict[str, object] = {"why": kebab(End(event.arg).name)} if ended else {}
+    if event.code == EventCode.FAULT:
+        why["faults"] = [fault.name for fault in fault_list(event.arg)]
     return {"event": name, "arg": event.arg, "at_device_ms": event.time_ms, "missed": event.missed, **why}

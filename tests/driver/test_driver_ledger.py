@@ -15,7 +15,17 @@ from penstroke.ports.opening import adopt
 from penstroke_protocol import Receiver
 from penstroke_protocol.frames import decode_message, message_class
 from penstroke_protocol.host_link import DeviceEvent
-from penstroke_protocol.messages import Arm, Kind, LowerCeiling, SelectZone, SetDepth, SetRate, Start
+from penstroke_protocol.messages import (
+    Arm,
+    EventCode,
+    Fault,
+    Kind,
+    LowerCeiling,
+    SelectZone,
+    SetDepth,
+    SetRate,
+    Start,
+)
 from penstroke_sim.inprocess import VirtualPort, open_virtual
 
 
@@ -243,6 +253,11 @@ def test_what_the_pen_tells_goes_to_the_ledger_as_well(book: Book, port: Watched
 def test_an_event_that_this_version_does_not_know_is_told_by_its_number() -> None:
     told = event_facts(DeviceEvent(code=200, time_ms=5, arg=7, epoch=1, missed=2))
     assert told == {"event": "unknown-200", "arg": 7, "at_device_ms": 5, "missed": 2}
+
+
+def test_a_fault_is_told_by_its_names() -> None:
+    event = DeviceEvent(EventCode.FAULT, 5, int(Fault.LEASE | Fault.CARTRIDGE_OFF), 1, 0)
+    assert event_facts(event)["faults"] == ["lease", "cartridge-off"]
 
 
 def test_a_request_that_moves_nothing_is_no_recorded_command() -> None:

@@ -377,7 +377,8 @@ def test_bleeding_warnings_and_a_lost_program_stand_in_plain_sight_in_the_order_
 
 def test_events_are_told_in_words() -> None:
     chain = Chain(simulated=False, operator="A")
-    chain.add("event", event="fault", arg=32, at_device_ms=77, missed=0)
+    chain.add("event", event="fault", arg=32, faults=["cartridge-off"], at_device_ms=77, missed=0)
+    chain.add("event", event="faults-cleared", faults=["lease"])
     chain.add("event", event="stop-key", arg=0, at_device_ms=78, missed=2)
     chain.add("event", event="shallower", zone="chin", side=None, depth_mm=0.5, **{"pass": 1})
     chain.add("error", code="stopped", message="a stop was asked for")
@@ -385,6 +386,7 @@ def test_events_are_told_in_words() -> None:
     told = section(report_of(summary_of(chain.entries)), SIGHT)
     for text in (
         "EVENT fault (cartridge-off)",
+        "EVENT faults-cleared (lease)",
         "EVENT stop-key (2 events lost before it)",
         "EVENT shallower (chin, pass 1, depth mm 0.5)",
         "INTERRUPTED a stop was asked for",

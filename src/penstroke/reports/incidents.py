@@ -10,8 +10,6 @@ from penstroke.records.told import Run, Step, Told, TreatmentSummary
 from penstroke.reports.parts import NONE
 from penstroke.reports.plain import key_words, plain
 from penstroke.reports.words import Words, zone_words
-from penstroke_protocol.explain import kebab
-from penstroke_protocol.messages import Fault
 
 EVERYDAY_EVENTS = frozenset({"run-started", "run-ended", "retracted", "disarmed"})
 """What a pen tells of every run: on record, and no news in a report."""
@@ -19,7 +17,7 @@ EVERYDAY_EVENTS = frozenset({"run-started", "run-ended", "retracted", "disarmed"
 _STOPPED = frozenset({"stopped", "interrupted"})
 """Codes of errors that are somebody's wish: Ctrl-C, or a stop from elsewhere."""
 
-_COUNTERS = frozenset({"event", "arg", "at_device_ms", "missed", "zone", "side", "pass"})
+_COUNTERS = frozenset({"event", "arg", "faults", "at_device_ms", "missed", "zone", "side", "pass"})
 """Of an event, what is told in other words or is for programs."""
 
 
@@ -84,9 +82,8 @@ def _told(one: Told, say: Words, cartridge: Callable[[dict[str, Any]], str]) -> 
 def _event(body: dict[str, Any], say: Words) -> str:
     """An event of the pen, or what somebody wanted of it, in words."""
     name = str(body.get("event"))
-    if name == "fault":
-        bits = count(body.get("arg")) or 0
-        facts = [_names([kebab(bit.name or "") for bit in Fault if bit & bits], say)]
+    if name in ("fault", "faults-cleared"):
+        facts = [_names(body.get("faults"), say)]
     else:
         facts = [part for part in (_where(body, say), _pass(body, say)) if part]
     facts += [
